@@ -1,0 +1,127 @@
+package api
+
+import "time"
+
+// Sharing is the user's choice about uploads.
+type Sharing string
+
+const (
+	SharingOff Sharing = "off" // no payload byte leaves
+	SharingLAN Sharing = "lan" // only to peers on the same network
+	SharingOn  Sharing = "on"
+)
+
+// Settings is what the user decides. A zero limit means no limit.
+type Settings struct {
+	Dir              string  `json:"dir"` // where files go
+	Sharing          Sharing `json:"sharing"`
+	DownloadLimit    int64   `json:"download_limit"`     // bytes a second over all downloads
+	UploadLimit      int64   `json:"upload_limit"`       // bytes a second over all peers
+	MonthlyUpload    int64   `json:"monthly_upload"`     // payload bytes in a calendar month
+	UploadsPerObject int     `json:"uploads_per_object"` // full copies given of one object
+	ShareHours       string  `json:"share_hours"`        // "22:00-07:00", local time; empty: always
+	KeepShared       int64   `json:"keep_shared"`        // bytes of finished objects offered at most
+	ShareDays        int     `json:"share_days"`         // a finished object is offered this long
+	MaxActive        int     `json:"max_active"`         // downloads at a time; the rest queue
+	Connections      int     `json:"connections"`        // to an edge, per download
+	Proxy            string  `json:"proxy"`              // http, https or socks5 URL for edges
+}
+
+// DefaultSettings is what holds before the user or an administrator decides. Sharing is off until
+// the user is asked.
+func DefaultSettings() Settings {
+	return Settings{Sharing: SharingOff, KeepShared: 50 << 30, ShareDays: 30, MaxActive: 5, Connections: 8, UploadsPerObject: 0}
+}
+
+// SettingsPatch changes the settings whose fields are present.
+type SettingsPatch struct {
+	Dir              *string  `json:"dir,omitempty"`
+	Sharing          *Sharing `json:"sharing,omitempty"`
+	DownloadLimit    *int64   `json:"download_limit,omitempty"`
+	UploadLimit      *int64   `json:"upload_limit,omitempty"`
+	MonthlyUpload    *int64   `json:"monthly_upload,omitempty"`
+	UploadsPerObject *int     `json:"uploads_per_object,omitempty"`
+	ShareHours       *string  `json:"share_hours,omitempty"`
+	KeepShared       *int64   `json:"keep_shared,omitempty"`
+	ShareDays        *int     `json:"share_days,omitempty"`
+	MaxActive        *int     `json:"max_active,omitempty"`
+	Connections      *int     `json:"connections,omitempty"`
+	Proxy            *string  `json:"proxy,omitempty"`
+}
+
+// Effective is one setting with the value in force and who set it.
+type Effective struct {
+	Name   string `json:"name"`
+	Value  string `json:"value"`
+	Origin string `json:"origin"` // "default", "user", or the policy file's path
+	Locked bool   `json:"locked"`
+}
+
+// SharingStatus is what the sharing page shows.
+type SharingStatus struct {
+	Sharing     Sharing       `json:"sharing"`
+	PausedWhy   string        `json:"paused_why,omitempty"` // sharing is on, but rests, and why
+	Today       int64         `json:"today"`                // payload bytes sent
+	Week        int64         `json:"week"`
+	Month       int64         `json:"month"`
+	Rate        int64         `json:"rate"`
+	HeldBytes   int64         `json:"held_bytes"`
+	HeldObjects int           `json:"held_objects"`
+	Ledger      []LedgerEntry `json:"ledger,omitempty"`
+}
+
+// LedgerEntry is what left this computer of one object on one day (local time).
+type LedgerEntry struct {
+	Day       string `json:"day"` // 2026-11-22
+	ContentID string `json:"content_id"`
+	Name      string `json:"name"`
+	Publisher string `json:"publisher,omitempty"`
+	Bytes     int64  `json:"bytes"`
+	Peers     int    `json:"peers"`
+}
+
+// Status is what the service says of itself.
+type Status struct {
+	Version  string          `json:"version"`
+	API      int             `json:"api"` // version of this vocabulary: 1
+	Started  time.Time       `json:"started"`
+	PID      int             `json:"pid"`
+	DataDir  string          `json:"data_dir"`
+	GUID     string          `json:"guid"`
+	Settings Settings        `json:"settings"`
+	Sharing  SharingStatus   `json:"sharing"`
+	Control  []ControlStatus `json:"control"`
+	Peers    PeerNetStatus   `json:"peers"`
+	Problems []Problem       `json:"problems"`
+}
+
+// ControlStatus is the state of the session with one control plane.
+type ControlStatus struct {
+	URL       string `json:"url"`
+	Connected bool   `json:"connected"`
+	Detail    string `json:"detail"`
+}
+
+// PeerNetStatus says how this machine can be reached by peers.
+type PeerNetStatus struct {
+	Listen string `json:"listen"`
+	NAT    string `json:"nat"`
+	Public string `json:"public,omitempty"`
+}
+
+// Check is one line of `tributaryctl doctor`.
+type Check struct {
+	Name   string `json:"name"`
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail"`
+	Remedy string `json:"remedy,omitempty"`
+}
+
+// Event is one line of a watch. A watch begins with every download and a line with Synced, then brings the newest
+// snapshot of each download that changed; what was not read in time is replaced, never queued.
+type Event struct {
+	Download *Download `json:"download,omitempty"`
+	Removed  string    `json:"removed,omitempty"` // ID of a download that is gone
+	Status   *Status   `json:"status,omitempty"`
+	Synced   bool      `json:"synced,omitempty"` // everything that stood at the beginning has been sent
+}
