@@ -1,0 +1,13 @@
+package api
+
+// LocalHost is the Host of every request on the local socket. A page in a browser cannot name it, so
+// a request with any other Host did not come from a client of ours.
+const LocalHost = "tributary.local"
+
+// MaxBody is the longest request body that the service reads, in bytes.
+const MaxBody = 1 << 20
+
+// MoveRequest is the body of POST /v1/downloads/{id}/move.
+type MoveRequest struct {
+	Priority int `json:"priority"` // order in the queue, smaller first
+}
