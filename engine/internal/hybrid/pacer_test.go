@@ -1,0 +1,134 @@
+package hybrid
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+const mbit = 1e6 / 8
+
+// world is a user's link with an edge and peers behind it, in steps of 10 ms. What does not fit the
+// link is taken from both in proportion, as competing streams do; rates follow with a lag, and jitter.
+type world struct {
+	link, edge float64                     // bytes a second
+	peers      func(t time.Duration) float64 // all peers together
+	size       float64
+	peersAt    time.Duration // when the first peer is connected
+	noise      float64
+}
+
+type outcome struct {
+	seconds, offload float64
+	slowest          time.Duration // after an event at world.peers: until the edge ran at full rate
+	edgeRate         []float64     // every 100 ms
+}
+
+func (w world) run(mode Mode) outcome {
+	p := NewPacer(mode, int64(w.size))
+	rng := rand.New(rand.NewPCG(1, 2))
+	allowance := float64(Unlimited)
+	var o outcome
+	var fromEdge, fromPeers, edge, peers float64
+	const dt = 10 * time.Millisecond
+	for t := time.Duration(0); fromEdge+fromPeers < w.size; t += dt {
+		if t > 10*time.Minute {
+			o.seconds = t.Seconds()
+			return o
+		}
+		wantEdge, wantPeers, connected := min(w.edge, allowance), 0.0, 0
+		if t >= w.peersAt && mode != EdgeOnly {
+			wantPeers = w.peers(t)
+			if wantPeers > 0 {
+				connected = 1
+			}
+		}
+		if sum := wantEdge + wantPeers; sum > w.link {
+			wantEdge, wantPeers = wantEdge*w.link/sum, wantPeers*w.link/sum
+		}
+		edge += (wantEdge - edge) * 0.15 // about 60 ms to follow
+		peers += (wantPeers - peers) * 0.08
+		jitter := 1 + w.noise*(rng.Float64()-0.5)
+		fromEdge += edge * jitter * dt.Seconds()
+		fromPeers += peers * jitter * dt.Seconds()
+		if t%(100*time.Millisecond) == 0 {
+			o.edgeRate = append(o.edgeRate, edge)
+			allowance = p.Step(Sample{Now: t, EdgeBytes: int64(fromEdge), PeerBytes: int64(fromPeers),
+				Remaining: int64(w.size - fromEdge - fromPeers), Peers: connected, EdgeAlive: true})
+		}
+		o.seconds = t.Seconds()
+	}
+	o.offload = fromPeers / (fromEdge + fromPeers)
+	return o
+}
+
+func steady(rate float64) func(time.Duration) float64 {
+	return func(time.Duration) float64 { return rate }
+}
+
+func TestPacerOnSteadyLinks(t *testing.T) {
+	for _, c := range []struct {
+		name                       string
+		link, edge, peers, size    float64 // Mbit/s, Mbit/s, Mbit/s, MB
+		mode                       Mode
+		wantSeconds, slack         float64 // at most wantSeconds × slack
+		wantOffload, atMostOffload float64
+	}{
+		{"link full of peers", 80, 40, 80, 200, Speed, 200 * 8 / 80., 1.05, 0.90, 1},
+		{"more peers than the link carries", 80, 40, 160, 200, Speed, 200 * 8 / 80., 1.05, 0.90, 1},
+		{"weak peers help", 80, 40, 20, 200, Speed, 200 * 8 / 60., 1.05, 0.30, 0.36},
+		{"edge fills the link, peers could too", 50, 100, 50, 200, Speed, 200 * 8 / 50., 1.05, 0.85, 1},
+		{"no peers", 80, 40, 0, 200, Speed, 200 * 8 / 40., 1.02, 0, 0},
+		{"offload, weak peers", 80, 40, 20, 200, Offload, 200 * 8 / 40., 1.03, 0.45, 0.52},
+		{"offload, strong peers", 80, 40, 60, 200, Offload, 200 * 8 / 40., 1.03, 0.90, 1},
+		{"offload, no peers", 80, 40, 0, 200, Offload, 200 * 8 / 40., 1.02, 0, 0},
+		{"edge only", 80, 40, 80, 200, EdgeOnly, 200 * 8 / 40., 1.02, 0, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := world{link: c.link * mbit, edge: c.edge * mbit, peers: steady(c.peers * mbit), size: c.size * 1e6,
+				peersAt: 300 * time.Millisecond, noise: 0.2}
+			o := w.run(c.mode)
+			t.Logf("%.1f s (bound %.1f), offload %.1f%%", o.seconds, c.wantSeconds, 100*o.offload)
+			if o.seconds > c.wantSeconds*c.slack {
+				t.Errorf("took %.1f s; want at most %.2f × %.1f s", o.seconds, c.slack, c.wantSeconds)
+			}
+			if o.offload < c.wantOffload || o.offload > c.atMostOffload {
+				t.Errorf("offload %.3f; want %.2f…%.2f", o.offload, c.wantOffload, c.atMostOffload)
+			}
+		})
+	}
+}
+
+func TestPacerGivesTheEdgeBackWithinASecondWhenPeersFallSilent(t *testing.T) {
+	const death = 10 * time.Second
+	w := world{link: 80 * mbit, edge: 40 * mbit, size: 300e6, noise: 0.2, peersAt: 300 * time.Millisecond}
+	alive := 80 * mbit
+	w.peers = func(now time.Duration) float64 {
+		if now >= death {
+			return 1 // connected, but nothing comes: nobody has said that they are gone
+		}
+		return alive
+	}
+	o := w.run(Speed)
+	for i, rate := range o.edgeRate {
+		if at := time.Duration(i) * 100 * time.Millisecond; at >= death+time.Second && at < death+5*time.Second && rate < 0.9*w.edge {
+			t.Fatalf("%.1f s after the peers fell silent the edge runs at %.0f%%", (at - death).Seconds(), 100*rate/w.edge)
+		}
+	}
+}
+
+func TestPacerNoticesPeersThatFadeSlowly(t *testing.T) {
+	w := world{link: 80 * mbit, edge: 40 * mbit, size: 600e6, noise: 0.1, peersAt: 300 * time.Millisecond}
+	w.peers = func(now time.Duration) float64 { return max(10, 80-now.Seconds()*2) * mbit }
+	o := w.run(Speed)
+	// Fluid bound: link full while peers + edge >= 80, then peers + 40.
+	var bound, got float64
+	for got < w.size {
+		got += min(w.link, w.peers(time.Duration(bound*1e9))+w.edge) * 0.01
+		bound += 0.01
+	}
+	t.Logf("%.1f s, bound %.1f s, offload %.2f", o.seconds, bound, o.offload)
+	if o.seconds > 1.12*bound {
+		t.Errorf("took %.1f s; the fluid bound is %.1f s", o.seconds, bound)
+	}
+}
