@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Version of the session protocol, sent in Login.
@@ -25,6 +26,10 @@ const (
 	ManifestPath = "/.tributary/manifest/" // + content ID in hex + ".torrent"
 	WellKnown    = "/.well-known/tributary"
 )
+
+// KeepAlive is how often either end of a session pings the other. An end that hears nothing for three
+// times as long gives the session up.
+const KeepAlive = 30 * time.Second
 
 // ManifestType is the media type of a manifest in an RFC 6249 Link header with rel=describedby.
 const ManifestType = "application/x-bittorrent"

@@ -141,6 +141,7 @@ type ClientMessage struct {
 	//	*ClientMessage_Lookup
 	//	*ClientMessage_Signal
 	//	*ClientMessage_Report
+	//	*ClientMessage_Update
 	Body          isClientMessage_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -237,6 +238,15 @@ func (x *ClientMessage) GetReport() *Report {
 	return nil
 }
 
+func (x *ClientMessage) GetUpdate() *Update {
+	if x != nil {
+		if x, ok := x.Body.(*ClientMessage_Update); ok {
+			return x.Update
+		}
+	}
+	return nil
+}
+
 type isClientMessage_Body interface {
 	isClientMessage_Body()
 }
@@ -265,6 +275,10 @@ type ClientMessage_Report struct {
 	Report *Report `protobuf:"bytes,6,opt,name=report,proto3,oneof"`
 }
 
+type ClientMessage_Update struct {
+	Update *Update `protobuf:"bytes,7,opt,name=update,proto3,oneof"`
+}
+
 func (*ClientMessage_Login) isClientMessage_Body() {}
 
 func (*ClientMessage_Announce) isClientMessage_Body() {}
@@ -277,6 +291,8 @@ func (*ClientMessage_Signal) isClientMessage_Body() {}
 
 func (*ClientMessage_Report) isClientMessage_Body() {}
 
+func (*ClientMessage_Update) isClientMessage_Body() {}
+
 type NodeMessage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Body:
@@ -288,6 +304,7 @@ type NodeMessage struct {
 	//	*NodeMessage_Refused
 	//	*NodeMessage_Relist
 	//	*NodeMessage_Push
+	//	*NodeMessage_Recorded
 	Body          isNodeMessage_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -393,6 +410,15 @@ func (x *NodeMessage) GetPush() *Push {
 	return nil
 }
 
+func (x *NodeMessage) GetRecorded() *Recorded {
+	if x != nil {
+		if x, ok := x.Body.(*NodeMessage_Recorded); ok {
+			return x.Recorded
+		}
+	}
+	return nil
+}
+
 type isNodeMessage_Body interface {
 	isNodeMessage_Body()
 }
@@ -425,6 +451,10 @@ type NodeMessage_Push struct {
 	Push *Push `protobuf:"bytes,7,opt,name=push,proto3,oneof"`
 }
 
+type NodeMessage_Recorded struct {
+	Recorded *Recorded `protobuf:"bytes,8,opt,name=recorded,proto3,oneof"` // answers Report
+}
+
 func (*NodeMessage_Welcome) isNodeMessage_Body() {}
 
 func (*NodeMessage_Found) isNodeMessage_Body() {}
@@ -438,6 +468,8 @@ func (*NodeMessage_Refused) isNodeMessage_Body() {}
 func (*NodeMessage_Relist) isNodeMessage_Body() {}
 
 func (*NodeMessage_Push) isNodeMessage_Body() {}
+
+func (*NodeMessage_Recorded) isNodeMessage_Body() {}
 
 type Login struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
@@ -523,6 +555,67 @@ func (x *Login) GetLocalAddress() string {
 	return ""
 }
 
+// What changed of a Login while the session goes on; replaces the values given there.
+type Update struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Sharing       Sharing                `protobuf:"varint,1,opt,name=sharing,proto3,enum=tributary.wire.v1.Sharing" json:"sharing,omitempty"`
+	Nat           NatKind                `protobuf:"varint,2,opt,name=nat,proto3,enum=tributary.wire.v1.NatKind" json:"nat,omitempty"`
+	LocalAddress  string                 `protobuf:"bytes,3,opt,name=local_address,json=localAddress,proto3" json:"local_address,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Update) Reset() {
+	*x = Update{}
+	mi := &file_control_protocol_wire_control_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Update) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Update) ProtoMessage() {}
+
+func (x *Update) ProtoReflect() protoreflect.Message {
+	mi := &file_control_protocol_wire_control_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Update.ProtoReflect.Descriptor instead.
+func (*Update) Descriptor() ([]byte, []int) {
+	return file_control_protocol_wire_control_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Update) GetSharing() Sharing {
+	if x != nil {
+		return x.Sharing
+	}
+	return Sharing_SHARING_OFF
+}
+
+func (x *Update) GetNat() NatKind {
+	if x != nil {
+		return x.Nat
+	}
+	return NatKind_NAT_UNKNOWN
+}
+
+func (x *Update) GetLocalAddress() string {
+	if x != nil {
+		return x.LocalAddress
+	}
+	return ""
+}
+
 type Welcome struct {
 	state             protoimpl.MessageState `protogen:"open.v1"`
 	Epoch             uint64                 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`                                                    // of the directory; a new number means: list again
@@ -537,7 +630,7 @@ type Welcome struct {
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_control_protocol_wire_control_proto_msgTypes[3]
+	mi := &file_control_protocol_wire_control_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -549,7 +642,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_control_protocol_wire_control_proto_msgTypes[3]
+	mi := &file_control_protocol_wire_control_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -562,7 +655,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_control_protocol_wire_control_proto_rawDescGZIP(), []int{3}
+	return file_control_protocol_wire_control_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Welcome) GetEpoch() uint64 {
@@ -616,7 +709,7 @@ type Announce struct {
 
 func (x *Announce) Reset() {
 	*x = Announce{}
-	mi := &file_control_protocol_wire_control_proto_msgTypes[4]
+	mi := &file_control_protocol_wire_control_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -628,7 +721,7 @@ func (x *Announce) String() string {
 func (*Announce) ProtoMessage() {}
 
 func (x *Announce) ProtoReflect() protoreflect.Message {
-	mi := &file_control_protocol_wire_control_proto_msgTypes[4]
+	mi := &file_control_protocol_wire_control_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -641,7 +734,7 @@ func (x *Announce) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Announce.ProtoReflect.Descriptor instead.
 func (*Announce) Descriptor() ([]byte, []int) {
-	return file_control_protocol_wire_control_proto_rawDescGZIP(), []int{4}
+	return file_control_protocol_wire_control_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Announce) GetHoldings() []*Announce_Holding {
@@ -660,7 +753,7 @@ type Withdraw struct {
 
 func (x *Withdraw) Reset() {
 	*x = Withdraw{}
-	mi := &file_control_protocol_wire_control_proto_msgTypes[5]
+	mi := &file_control_protocol_wire_control_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -672,7 +765,7 @@ func (x *Withdraw) String() string {
 func (*Withdraw) ProtoMessage() {}
 
 func (x *Withdraw) ProtoReflect() protoreflect.Message {
-	mi := &file_control_protocol_wire_control_proto_msgTypes[5]
+	mi := &file_control_protocol_wire_control_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -685,7 +778,7 @@ func (x *Withdraw) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Withdraw.ProtoReflect.Descriptor instead.
 func (*Withdraw) Descriptor() ([]byte, []int) {
-	return file_control_protocol_wire_control_proto_rawDescGZIP(), []int{5}
+	return file_control_protocol_wire_control_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Withdraw) GetContent() [][]byte {
@@ -708,7 +801,7 @@ type Lookup struct {
 
 func (x *Lookup) Reset() {
 	*x = Lookup{}
-	mi := &file_control_protocol_wire_control_proto_msgTypes[6]
+	mi := &file_control_protocol_wire_control_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -720,7 +813,7 @@ func (x *Lookup) String() string {
 func (*Lookup) ProtoMessage() {}
 
 func (x *Lookup) ProtoReflect() protoreflect.Message {
-	mi := &file_control_protocol_wire_control_proto_msgTypes[6]
+	mi := &file_control_protocol_wire_control_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -733,7 +826,7 @@ func (x *Lookup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lookup.ProtoReflect.Descriptor instead.
 func (*Lookup) Descriptor() ([]byte, []int) {
-	return file_control_protocol_wire_control_proto_rawDescGZIP(), []int{6}
+	return file_control_protocol_wire_control_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Lookup) GetRequest() uint32 {
@@ -783,7 +876,7 @@ type Found struct {
 
 func (x *Found) Reset() {
 	*x = Found{}
-	mi := &file_control_protocol_wire_control_proto_msgTypes[7]
+	mi := &file_control_protocol_wire_control_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -795,7 +888,7 @@ func (x *Found) String() string {
 func (*Found) ProtoMessage() {}
 
 func (x *Found) ProtoReflect() protoreflect.Message {
-	mi := &file_control_protocol_wire_control_proto_msgTypes[7]
+	mi := &file_control_protocol_wire_control_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -808,7 +901,7 @@ func (x *Found) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Found.ProtoReflect.Descriptor instead.
 func (*Found) Descriptor() ([]byte, []int) {
-	return file_control_protocol_wire_control_proto_rawDescGZIP(), []int{7}
+	return file_control_protocol_wire_control_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Found) GetRequest() uint32 {
@@ -857,7 +950,7 @@ type Introduce struct {
 
 func (x *Introduce) Reset() {
 	*x = Introduce{}
-	mi := &file_control_protocol_wire_control_proto_msgTypes[8]
+	mi := &file_control_protocol_wire_control_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -869,7 +962,7 @@ func (x *Introduce) String() string {
 func (*Introduce) ProtoMessage() {}
 
 func (x *Introduce) ProtoReflect() protoreflect.Message {
-	mi := &file_control_protocol_wire_control_proto_msgTypes[8]
+	mi := &file_control_protocol_wire_control_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -882,7 +975,7 @@ func (x *Introduce) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Introduce.ProtoReflect.Descriptor instead.
 func (*Introduce) Descriptor() ([]byte, []int) {
-	return file_control_protocol_wire_control_proto_rawDescGZIP(), []int{8}
+	return file_control_protocol_wire_control_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Introduce) GetIntroduction() []byte {
@@ -962,7 +1055,7 @@ type Signal struct {
 
 func (x *Signal) Reset() {
 	*x = Signal{}
-	mi := &file_control_protocol_wire_control_proto_msgTypes[9]
+	mi := &file_control_protocol_wire_control_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -974,7 +1067,7 @@ func (x *Signal) String() string {
 func (*Signal) ProtoMessage() {}
 
 func (x *Signal) ProtoReflect() protoreflect.Message {
-	mi := &file_control_protocol_wire_control_proto_msgTypes[9]
+	mi := &file_control_protocol_wire_control_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -987,7 +1080,7 @@ func (x *Signal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Signal.ProtoReflect.Descriptor instead.
 func (*Signal) Descriptor() ([]byte, []int) {
-	return file_control_protocol_wire_control_proto_rawDescGZIP(), []int{9}
+	return file_control_protocol_wire_control_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Signal) GetIntroduction() []byte {
@@ -1037,7 +1130,7 @@ type Refused struct {
 
 func (x *Refused) Reset() {
 	*x = Refused{}
-	mi := &file_control_protocol_wire_control_proto_msgTypes[10]
+	mi := &file_control_protocol_wire_control_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1049,7 +1142,7 @@ func (x *Refused) String() string {
 func (*Refused) ProtoMessage() {}
 
 func (x *Refused) ProtoReflect() protoreflect.Message {
-	mi := &file_control_protocol_wire_control_proto_msgTypes[10]
+	mi := &file_control_protocol_wire_control_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1062,7 +1155,7 @@ func (x *Refused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refused.ProtoReflect.Descriptor instead.
 func (*Refused) Descriptor() ([]byte, []int) {
-	return file_control_protocol_wire_control_proto_rawDescGZIP(), []int{10}
+	return file_control_protocol_wire_control_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Refused) GetRequest() uint32 {
@@ -1093,6 +1186,59 @@ func (x *Refused) GetRetryAfterS() uint32 {
 	return 0
 }
 
+// The report is on disk at the node; until then the service keeps it and repeats it after a reconnect.
+type Recorded struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Download      []byte                 `protobuf:"bytes,1,opt,name=download,proto3" json:"download,omitempty"`
+	Sequence      uint32                 `protobuf:"varint,2,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Recorded) Reset() {
+	*x = Recorded{}
+	mi := &file_control_protocol_wire_control_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Recorded) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Recorded) ProtoMessage() {}
+
+func (x *Recorded) ProtoReflect() protoreflect.Message {
+	mi := &file_control_protocol_wire_control_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Recorded.ProtoReflect.Descriptor instead.
+func (*Recorded) Descriptor() ([]byte, []int) {
+	return file_control_protocol_wire_control_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Recorded) GetDownload() []byte {
+	if x != nil {
+		return x.Download
+	}
+	return nil
+}
+
+func (x *Recorded) GetSequence() uint32 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
 type Relist struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Epoch         uint64                 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
@@ -1102,7 +1248,7 @@ type Relist struct {
 
 func (x *Relist) Reset() {
 	*x = Relist{}
-	mi := &file_control_protocol_wire_control_proto_msgTypes[11]
+	mi := &file_control_protocol_wire_control_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1114,7 +1260,7 @@ func (x *Relist) String() string {
 func (*Relist) ProtoMessage() {}
 
 func (x *Relist) ProtoReflect() protoreflect.Message {
-	mi := &file_control_protocol_wire_control_proto_msgTypes[11]
+	mi := &file_control_protocol_wire_control_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1127,7 +1273,7 @@ func (x *Relist) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Relist.ProtoReflect.Descriptor instead.
 func (*Relist) Descriptor() ([]byte, []int) {
-	return file_control_protocol_wire_control_proto_rawDescGZIP(), []int{11}
+	return file_control_protocol_wire_control_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Relist) GetEpoch() uint64 {
@@ -1147,7 +1293,7 @@ type Push struct {
 
 func (x *Push) Reset() {
 	*x = Push{}
-	mi := &file_control_protocol_wire_control_proto_msgTypes[12]
+	mi := &file_control_protocol_wire_control_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1159,7 +1305,7 @@ func (x *Push) String() string {
 func (*Push) ProtoMessage() {}
 
 func (x *Push) ProtoReflect() protoreflect.Message {
-	mi := &file_control_protocol_wire_control_proto_msgTypes[12]
+	mi := &file_control_protocol_wire_control_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1172,7 +1318,7 @@ func (x *Push) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Push.ProtoReflect.Descriptor instead.
 func (*Push) Descriptor() ([]byte, []int) {
-	return file_control_protocol_wire_control_proto_rawDescGZIP(), []int{12}
+	return file_control_protocol_wire_control_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Push) GetNotice() string {
@@ -1209,7 +1355,7 @@ type Report struct {
 
 func (x *Report) Reset() {
 	*x = Report{}
-	mi := &file_control_protocol_wire_control_proto_msgTypes[13]
+	mi := &file_control_protocol_wire_control_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1221,7 +1367,7 @@ func (x *Report) String() string {
 func (*Report) ProtoMessage() {}
 
 func (x *Report) ProtoReflect() protoreflect.Message {
-	mi := &file_control_protocol_wire_control_proto_msgTypes[13]
+	mi := &file_control_protocol_wire_control_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1234,7 +1380,7 @@ func (x *Report) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Report.ProtoReflect.Descriptor instead.
 func (*Report) Descriptor() ([]byte, []int) {
-	return file_control_protocol_wire_control_proto_rawDescGZIP(), []int{13}
+	return file_control_protocol_wire_control_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Report) GetContent() []byte {
@@ -1324,7 +1470,7 @@ type Announce_Holding struct {
 
 func (x *Announce_Holding) Reset() {
 	*x = Announce_Holding{}
-	mi := &file_control_protocol_wire_control_proto_msgTypes[14]
+	mi := &file_control_protocol_wire_control_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1336,7 +1482,7 @@ func (x *Announce_Holding) String() string {
 func (*Announce_Holding) ProtoMessage() {}
 
 func (x *Announce_Holding) ProtoReflect() protoreflect.Message {
-	mi := &file_control_protocol_wire_control_proto_msgTypes[14]
+	mi := &file_control_protocol_wire_control_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1349,7 +1495,7 @@ func (x *Announce_Holding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Announce_Holding.ProtoReflect.Descriptor instead.
 func (*Announce_Holding) Descriptor() ([]byte, []int) {
-	return file_control_protocol_wire_control_proto_rawDescGZIP(), []int{4, 0}
+	return file_control_protocol_wire_control_proto_rawDescGZIP(), []int{5, 0}
 }
 
 func (x *Announce_Holding) GetContent() []byte {
@@ -1370,15 +1516,16 @@ var File_control_protocol_wire_control_proto protoreflect.FileDescriptor
 
 const file_control_protocol_wire_control_proto_rawDesc = "" +
 	"\n" +
-	"#control/protocol/wire/control.proto\x12\x11tributary.wire.v1\"\xde\x02\n" +
+	"#control/protocol/wire/control.proto\x12\x11tributary.wire.v1\"\x93\x03\n" +
 	"\rClientMessage\x120\n" +
 	"\x05login\x18\x01 \x01(\v2\x18.tributary.wire.v1.LoginH\x00R\x05login\x129\n" +
 	"\bannounce\x18\x02 \x01(\v2\x1b.tributary.wire.v1.AnnounceH\x00R\bannounce\x129\n" +
 	"\bwithdraw\x18\x03 \x01(\v2\x1b.tributary.wire.v1.WithdrawH\x00R\bwithdraw\x123\n" +
 	"\x06lookup\x18\x04 \x01(\v2\x19.tributary.wire.v1.LookupH\x00R\x06lookup\x123\n" +
 	"\x06signal\x18\x05 \x01(\v2\x19.tributary.wire.v1.SignalH\x00R\x06signal\x123\n" +
-	"\x06report\x18\x06 \x01(\v2\x19.tributary.wire.v1.ReportH\x00R\x06reportB\x06\n" +
-	"\x04body\"\x8e\x03\n" +
+	"\x06report\x18\x06 \x01(\v2\x19.tributary.wire.v1.ReportH\x00R\x06report\x123\n" +
+	"\x06update\x18\a \x01(\v2\x19.tributary.wire.v1.UpdateH\x00R\x06updateB\x06\n" +
+	"\x04body\"\xc9\x03\n" +
 	"\vNodeMessage\x126\n" +
 	"\awelcome\x18\x01 \x01(\v2\x1a.tributary.wire.v1.WelcomeH\x00R\awelcome\x120\n" +
 	"\x05found\x18\x02 \x01(\v2\x18.tributary.wire.v1.FoundH\x00R\x05found\x12<\n" +
@@ -1386,7 +1533,8 @@ const file_control_protocol_wire_control_proto_rawDesc = "" +
 	"\x06signal\x18\x04 \x01(\v2\x19.tributary.wire.v1.SignalH\x00R\x06signal\x126\n" +
 	"\arefused\x18\x05 \x01(\v2\x1a.tributary.wire.v1.RefusedH\x00R\arefused\x123\n" +
 	"\x06relist\x18\x06 \x01(\v2\x19.tributary.wire.v1.RelistH\x00R\x06relist\x12-\n" +
-	"\x04push\x18\a \x01(\v2\x17.tributary.wire.v1.PushH\x00R\x04pushB\x06\n" +
+	"\x04push\x18\a \x01(\v2\x17.tributary.wire.v1.PushH\x00R\x04push\x129\n" +
+	"\brecorded\x18\b \x01(\v2\x1b.tributary.wire.v1.RecordedH\x00R\brecordedB\x06\n" +
 	"\x04body\"\xef\x01\n" +
 	"\x05Login\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x1a\n" +
@@ -1394,7 +1542,11 @@ const file_control_protocol_wire_control_proto_rawDesc = "" +
 	"\asharing\x18\x03 \x01(\x0e2\x1a.tributary.wire.v1.SharingR\asharing\x12,\n" +
 	"\x03nat\x18\x04 \x01(\x0e2\x1a.tributary.wire.v1.NatKindR\x03nat\x12'\n" +
 	"\x0fsecondary_guids\x18\x05 \x03(\fR\x0esecondaryGuids\x12#\n" +
-	"\rlocal_address\x18\x06 \x01(\tR\flocalAddress\"\xd7\x01\n" +
+	"\rlocal_address\x18\x06 \x01(\tR\flocalAddress\"\x91\x01\n" +
+	"\x06Update\x124\n" +
+	"\asharing\x18\x01 \x01(\x0e2\x1a.tributary.wire.v1.SharingR\asharing\x12,\n" +
+	"\x03nat\x18\x02 \x01(\x0e2\x1a.tributary.wire.v1.NatKindR\x03nat\x12#\n" +
+	"\rlocal_address\x18\x03 \x01(\tR\flocalAddress\"\xd7\x01\n" +
 	"\aWelcome\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12.\n" +
 	"\x13announce_interval_s\x18\x02 \x01(\rR\x11announceIntervalS\x12.\n" +
@@ -1444,7 +1596,10 @@ const file_control_protocol_wire_control_proto_rawDesc = "" +
 	"\arequest\x18\x01 \x01(\rR\arequest\x12\x12\n" +
 	"\x04code\x18\x02 \x01(\tR\x04code\x12\x12\n" +
 	"\x04text\x18\x03 \x01(\tR\x04text\x12\"\n" +
-	"\rretry_after_s\x18\x04 \x01(\rR\vretryAfterS\"\x1e\n" +
+	"\rretry_after_s\x18\x04 \x01(\rR\vretryAfterS\"B\n" +
+	"\bRecorded\x12\x1a\n" +
+	"\bdownload\x18\x01 \x01(\fR\bdownload\x12\x1a\n" +
+	"\bsequence\x18\x02 \x01(\rR\bsequence\"\x1e\n" +
 	"\x06Relist\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\";\n" +
 	"\x04Push\x12\x16\n" +
@@ -1491,49 +1646,55 @@ func file_control_protocol_wire_control_proto_rawDescGZIP() []byte {
 }
 
 var file_control_protocol_wire_control_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_control_protocol_wire_control_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_control_protocol_wire_control_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_control_protocol_wire_control_proto_goTypes = []any{
 	(NatKind)(0),             // 0: tributary.wire.v1.NatKind
 	(Sharing)(0),             // 1: tributary.wire.v1.Sharing
 	(*ClientMessage)(nil),    // 2: tributary.wire.v1.ClientMessage
 	(*NodeMessage)(nil),      // 3: tributary.wire.v1.NodeMessage
 	(*Login)(nil),            // 4: tributary.wire.v1.Login
-	(*Welcome)(nil),          // 5: tributary.wire.v1.Welcome
-	(*Announce)(nil),         // 6: tributary.wire.v1.Announce
-	(*Withdraw)(nil),         // 7: tributary.wire.v1.Withdraw
-	(*Lookup)(nil),           // 8: tributary.wire.v1.Lookup
-	(*Found)(nil),            // 9: tributary.wire.v1.Found
-	(*Introduce)(nil),        // 10: tributary.wire.v1.Introduce
-	(*Signal)(nil),           // 11: tributary.wire.v1.Signal
-	(*Refused)(nil),          // 12: tributary.wire.v1.Refused
-	(*Relist)(nil),           // 13: tributary.wire.v1.Relist
-	(*Push)(nil),             // 14: tributary.wire.v1.Push
-	(*Report)(nil),           // 15: tributary.wire.v1.Report
-	(*Announce_Holding)(nil), // 16: tributary.wire.v1.Announce.Holding
+	(*Update)(nil),           // 5: tributary.wire.v1.Update
+	(*Welcome)(nil),          // 6: tributary.wire.v1.Welcome
+	(*Announce)(nil),         // 7: tributary.wire.v1.Announce
+	(*Withdraw)(nil),         // 8: tributary.wire.v1.Withdraw
+	(*Lookup)(nil),           // 9: tributary.wire.v1.Lookup
+	(*Found)(nil),            // 10: tributary.wire.v1.Found
+	(*Introduce)(nil),        // 11: tributary.wire.v1.Introduce
+	(*Signal)(nil),           // 12: tributary.wire.v1.Signal
+	(*Refused)(nil),          // 13: tributary.wire.v1.Refused
+	(*Recorded)(nil),         // 14: tributary.wire.v1.Recorded
+	(*Relist)(nil),           // 15: tributary.wire.v1.Relist
+	(*Push)(nil),             // 16: tributary.wire.v1.Push
+	(*Report)(nil),           // 17: tributary.wire.v1.Report
+	(*Announce_Holding)(nil), // 18: tributary.wire.v1.Announce.Holding
 }
 var file_control_protocol_wire_control_proto_depIdxs = []int32{
 	4,  // 0: tributary.wire.v1.ClientMessage.login:type_name -> tributary.wire.v1.Login
-	6,  // 1: tributary.wire.v1.ClientMessage.announce:type_name -> tributary.wire.v1.Announce
-	7,  // 2: tributary.wire.v1.ClientMessage.withdraw:type_name -> tributary.wire.v1.Withdraw
-	8,  // 3: tributary.wire.v1.ClientMessage.lookup:type_name -> tributary.wire.v1.Lookup
-	11, // 4: tributary.wire.v1.ClientMessage.signal:type_name -> tributary.wire.v1.Signal
-	15, // 5: tributary.wire.v1.ClientMessage.report:type_name -> tributary.wire.v1.Report
-	5,  // 6: tributary.wire.v1.NodeMessage.welcome:type_name -> tributary.wire.v1.Welcome
-	9,  // 7: tributary.wire.v1.NodeMessage.found:type_name -> tributary.wire.v1.Found
-	10, // 8: tributary.wire.v1.NodeMessage.introduce:type_name -> tributary.wire.v1.Introduce
-	11, // 9: tributary.wire.v1.NodeMessage.signal:type_name -> tributary.wire.v1.Signal
-	12, // 10: tributary.wire.v1.NodeMessage.refused:type_name -> tributary.wire.v1.Refused
-	13, // 11: tributary.wire.v1.NodeMessage.relist:type_name -> tributary.wire.v1.Relist
-	14, // 12: tributary.wire.v1.NodeMessage.push:type_name -> tributary.wire.v1.Push
-	1,  // 13: tributary.wire.v1.Login.sharing:type_name -> tributary.wire.v1.Sharing
-	0,  // 14: tributary.wire.v1.Login.nat:type_name -> tributary.wire.v1.NatKind
-	16, // 15: tributary.wire.v1.Announce.holdings:type_name -> tributary.wire.v1.Announce.Holding
-	0,  // 16: tributary.wire.v1.Introduce.peer_nat:type_name -> tributary.wire.v1.NatKind
-	17, // [17:17] is the sub-list for method output_type
-	17, // [17:17] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	7,  // 1: tributary.wire.v1.ClientMessage.announce:type_name -> tributary.wire.v1.Announce
+	8,  // 2: tributary.wire.v1.ClientMessage.withdraw:type_name -> tributary.wire.v1.Withdraw
+	9,  // 3: tributary.wire.v1.ClientMessage.lookup:type_name -> tributary.wire.v1.Lookup
+	12, // 4: tributary.wire.v1.ClientMessage.signal:type_name -> tributary.wire.v1.Signal
+	17, // 5: tributary.wire.v1.ClientMessage.report:type_name -> tributary.wire.v1.Report
+	5,  // 6: tributary.wire.v1.ClientMessage.update:type_name -> tributary.wire.v1.Update
+	6,  // 7: tributary.wire.v1.NodeMessage.welcome:type_name -> tributary.wire.v1.Welcome
+	10, // 8: tributary.wire.v1.NodeMessage.found:type_name -> tributary.wire.v1.Found
+	11, // 9: tributary.wire.v1.NodeMessage.introduce:type_name -> tributary.wire.v1.Introduce
+	12, // 10: tributary.wire.v1.NodeMessage.signal:type_name -> tributary.wire.v1.Signal
+	13, // 11: tributary.wire.v1.NodeMessage.refused:type_name -> tributary.wire.v1.Refused
+	15, // 12: tributary.wire.v1.NodeMessage.relist:type_name -> tributary.wire.v1.Relist
+	16, // 13: tributary.wire.v1.NodeMessage.push:type_name -> tributary.wire.v1.Push
+	14, // 14: tributary.wire.v1.NodeMessage.recorded:type_name -> tributary.wire.v1.Recorded
+	1,  // 15: tributary.wire.v1.Login.sharing:type_name -> tributary.wire.v1.Sharing
+	0,  // 16: tributary.wire.v1.Login.nat:type_name -> tributary.wire.v1.NatKind
+	1,  // 17: tributary.wire.v1.Update.sharing:type_name -> tributary.wire.v1.Sharing
+	0,  // 18: tributary.wire.v1.Update.nat:type_name -> tributary.wire.v1.NatKind
+	18, // 19: tributary.wire.v1.Announce.holdings:type_name -> tributary.wire.v1.Announce.Holding
+	0,  // 20: tributary.wire.v1.Introduce.peer_nat:type_name -> tributary.wire.v1.NatKind
+	21, // [21:21] is the sub-list for method output_type
+	21, // [21:21] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_control_protocol_wire_control_proto_init() }
@@ -1548,6 +1709,7 @@ func file_control_protocol_wire_control_proto_init() {
 		(*ClientMessage_Lookup)(nil),
 		(*ClientMessage_Signal)(nil),
 		(*ClientMessage_Report)(nil),
+		(*ClientMessage_Update)(nil),
 	}
 	file_control_protocol_wire_control_proto_msgTypes[1].OneofWrappers = []any{
 		(*NodeMessage_Welcome)(nil),
@@ -1557,6 +1719,7 @@ func file_control_protocol_wire_control_proto_init() {
 		(*NodeMessage_Refused)(nil),
 		(*NodeMessage_Relist)(nil),
 		(*NodeMessage_Push)(nil),
+		(*NodeMessage_Recorded)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1564,7 +1727,7 @@ func file_control_protocol_wire_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_control_protocol_wire_control_proto_rawDesc), len(file_control_protocol_wire_control_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   15,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
