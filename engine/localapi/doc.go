@@ -1,0 +1,25 @@
+// Package localapi serves the engine to programs of the same user: HTTP/1.1 and JSON over a Unix socket
+// or a Windows named pipe. It translates requests to calls of Service and errors to answers, and decides
+// who may ask. It must never listen on a TCP port, answer a web page, or hold state of downloads.
+//
+//	GET    /v1/downloads                 every download, in queue order
+//	POST   /v1/downloads                 api.AddRequest; answers the new api.Download
+//	GET    /v1/downloads/{id}            api.Detail
+//	DELETE /v1/downloads/{id}[?file=1]   forget it; with file=1 delete its finished file too
+//	POST   /v1/downloads/{id}/pause
+//	POST   /v1/downloads/{id}/resume
+//	POST   /v1/downloads/{id}/cancel     drop the download and its part file
+//	POST   /v1/downloads/{id}/move       api.MoveRequest
+//	GET    /v1/watch                     one api.Event a line (NDJSON), without end
+//	GET    /v1/status
+//	GET    /v1/settings
+//	PATCH  /v1/settings                  api.SettingsPatch; answers the new api.Settings
+//	GET    /v1/policy                    api.Effective of each setting
+//	GET    /v1/sharing
+//	DELETE /v1/sharing/{content}         stop offering an object
+//	GET    /v1/doctor
+//	GET    /v1/diagnostics               the newest lines of the log
+//
+// A refusal is an api.Error. GET changes nothing. POST and PATCH need a JSON content type, which a form
+// on a web page cannot send.
+package localapi

@@ -1,0 +1,12 @@
+package localapi
+
+import "golang.org/x/sys/unix"
+
+// peerUID returns the user who connected to the socket fd; see SO_PEERCRED in unix(7).
+func peerUID(fd int) (uint32, error) {
+	cred, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
+	if err != nil {
+		return 0, err
+	}
+	return cred.Uid, nil
+}

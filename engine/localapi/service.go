@@ -1,0 +1,39 @@
+package localapi
+
+import (
+	"context"
+	"iter"
+
+	"github.com/tributary-dl/tributary/engine/api"
+)
+
+// Service is what the socket offers: the engine, as seen from here. Errors that carry an *api.Error are
+// shown to the caller as they are; all others are logged and shown as an internal error.
+type Service interface {
+	Add(ctx context.Context, request api.AddRequest) (api.Download, error)
+	List() []api.Download
+	Get(id string) (api.Detail, error)
+	Pause(ctx context.Context, id string) error
+	Resume(ctx context.Context, id string) error
+	// Cancel drops the download and its part file.
+	Cancel(ctx context.Context, id string) error
+	// Remove forgets the download, and deletes the finished file only if deleteFile.
+	Remove(ctx context.Context, id string, deleteFile bool) error
+	// Move changes the place in the queue; a smaller priority comes first.
+	Move(ctx context.Context, id string, priority int) error
+
+	Settings() api.Settings
+	SetSettings(ctx context.Context, patch api.SettingsPatch) (api.Settings, error)
+	// Effective lists each setting with the value in force and who set it.
+	Effective() []api.Effective
+
+	Status() api.Status
+	Sharing() api.SharingStatus
+	// StopSharing ends the offer of one object to peers. The user's file stays.
+	StopSharing(ctx context.Context, contentID string) error
+	// Watch yields every download, then an event with Synced, then the newest snapshots, until ctx ends.
+	Watch(ctx context.Context) iter.Seq[api.Event]
+	Doctor(ctx context.Context) []api.Check
+	// Diagnostics returns the newest lines of the log, oldest first.
+	Diagnostics() []string
+}

@@ -1,0 +1,48 @@
+package localapi
+
+import (
+	"net/http"
+
+	"github.com/tributary-dl/tributary/engine/api"
+)
+
+func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, s.service.Status())
+}
+
+func (s *Server) settings(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, s.service.Settings())
+}
+
+func (s *Server) setSettings(w http.ResponseWriter, r *http.Request) {
+	var patch api.SettingsPatch
+	if !decode(w, r, &patch) {
+		return
+	}
+	settings, err := s.service.SetSettings(r.Context(), patch)
+	if err != nil {
+		s.writeError(w, r, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, settings)
+}
+
+func (s *Server) policy(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, orEmpty(s.service.Effective()))
+}
+
+func (s *Server) sharing(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, s.service.Sharing())
+}
+
+func (s *Server) stopSharing(w http.ResponseWriter, r *http.Request) {
+	s.writeDone(w, r, s.service.StopSharing(r.Context(), r.PathValue("content")))
+}
+
+func (s *Server) doctor(w http.ResponseWriter, r *http.Request) {
+	writeJSON(w, http.StatusOK, orEmpty(s.service.Doctor(r.Context())))
+}
+
+func (s *Server) diagnostics(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, orEmpty(s.service.Diagnostics()))
+}
