@@ -1,0 +1,92 @@
+package lab
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/exec"
+)
+
+// Host is one computer of a laboratory.
+type Host struct {
+	name   string
+	ns     string
+	addr   string
+	public string
+}
+
+// HostOptions describe a host. The zero value is a public host on an unlimited line.
+type HostOptions struct {
+	Line
+	NAT  NAT   // "" means NATNone; not used with Site
+	Site *Site // plugs the host into a site that exists; Line is then its cable within the site
+}
+
+// Host adds a computer: with a public address, behind a router of its own, or in a site.
+func (l *Lab) Host(name string, o HostOptions) (*Host, error) {
+	if o.Site != nil {
+		return o.Site.Host(name, o.Line)
+	}
+	if o.NAT != "" && o.NAT != NATNone {
+		site, err := l.Site(name+"router", o.NAT, o.Line)
+		if err != nil {
+			return nil, err
+		}
+		return site.Host(name, Line{})
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ns, err := l.addNamespace(name)
+	if err != nil {
+		return nil, err
+	}
+	addr, err := l.joinInternet(ns, hostInterface, o.Line)
+	if err != nil {
+		return nil, fmt.Errorf("connect %s: %w", name, err)
+	}
+	return &Host{name: name, ns: ns, addr: addr, public: addr}, nil
+}
+
+// hostInterface is the name of a host's only interface.
+const hostInterface = "eth0"
+
+// Name returns the name that was given to the host.
+func (h *Host) Name() string { return h.name }
+
+// Addr returns the host's own IPv4 address; behind a NAT that is a private one.
+func (h *Host) Addr() string { return h.addr }
+
+// PublicAddr returns the IPv4 address that the internet sees of the host.
+func (h *Host) PublicAddr() string { return h.public }
+
+// Command prepares a program to run on the host. Ending ctx kills it; so does closing the laboratory.
+func (h *Host) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	return command(ctx, h.ns, name, args...)
+}
+
+// Counters are the bytes that passed a host's interface since it was made, with all headers.
+type Counters struct {
+	In, Out int64
+}
+
+// Counters reads the host's interface.
+func (h *Host) Counters() (Counters, error) {
+	out, err := output("", "ip", "-j", "-s", "-n", h.ns, "link", "show", "dev", hostInterface)
+	if err != nil {
+		return Counters{}, err
+	}
+	var links []struct {
+		Stats struct {
+			RX struct{ Bytes int64 } `json:"rx"`
+			TX struct{ Bytes int64 } `json:"tx"`
+		} `json:"stats64"`
+	}
+	if err := json.Unmarshal(out, &links); err != nil {
+		return Counters{}, fmt.Errorf("read the counters of %s: %w", h.name, err)
+	}
+	if len(links) != 1 {
+		return Counters{}, errors.New("read the counters of " + h.name + ": no such interface")
+	}
+	return Counters{In: links[0].Stats.RX.Bytes, Out: links[0].Stats.TX.Bytes}, nil
+}
