@@ -86,10 +86,11 @@ func (d *decoder) number(end byte) (int64, error) {
 	if n < 0 {
 		return 0, errors.New("number without end")
 	}
-	s := string(d.data[d.pos : d.pos+n])
-	v, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || strconv.FormatInt(v, 10) != s {
-		return 0, fmt.Errorf("%q is not a canonical number", s)
+	spelled := d.data[d.pos : d.pos+n]
+	v, err := strconv.ParseInt(string(spelled), 10, 64)
+	var canonical [20]byte
+	if err != nil || !bytes.Equal(strconv.AppendInt(canonical[:0], v, 10), spelled) {
+		return 0, fmt.Errorf("%q is not a canonical number", spelled)
 	}
 	d.pos += n + 1
 	return v, nil
