@@ -50,11 +50,6 @@ func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 // decode reads the request's JSON body into v, or answers why it cannot and returns false. The body
 // must be one value without unknown fields: a misspelt option is refused rather than ignored.
 func decode(w http.ResponseWriter, r *http.Request, v any) bool {
-	control := http.NewResponseController(w)
-	// The deadline is lifted afterwards, or it would cancel a handler that takes longer than the body.
-	_ = control.SetReadDeadline(time.Now().Add(bodyTimeout))
-	defer func() { _ = control.SetReadDeadline(time.Time{}) }()
-
 	body := json.NewDecoder(http.MaxBytesReader(w, r.Body, api.MaxBody))
 	body.DisallowUnknownFields()
 	err := body.Decode(v)
@@ -64,6 +59,8 @@ func decode(w http.ResponseWriter, r *http.Request, v any) bool {
 		}
 	}
 	if err == nil {
+		// The whole body is here, so guard's deadline for it is over: it must not end a long request.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 		return true
 	}
 	if _, tooLong := errors.AsType[*http.MaxBytesError](err); tooLong {

@@ -4,6 +4,7 @@ import (
 	"mime"
 	"net/http"
 	"path"
+	"time"
 
 	"github.com/tributary-dl/tributary/engine/api"
 )
@@ -12,6 +13,10 @@ import (
 // (CSRF, DNS rebinding) and requests whose meaning could be read in two ways.
 func guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 {
+			// net/http reads the rest of a body even after a refusal, and would wait for it for ever.
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
+		}
 		if refusal := refuse(r); refusal != nil {
 			w.Header().Set("Connection", "close")
 			writeRefusal(w, *refusal)

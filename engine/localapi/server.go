@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Limits on what one caller can hold. A request's body has its own deadline, see decode.
+// Limits on what one caller can hold. A request's body has its own deadline, see guard.
 const (
 	maxConnections = 256
 	maxHeaderBytes = 64 << 10
