@@ -1,0 +1,240 @@
+package peerlink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/quic-go/quic-go"
+
+	"github.com/tributary-dl/tributary/control/protocol"
+	"github.com/tributary-dl/tributary/engine/api"
+)
+
+// Link is an encrypted stream to the introduced peer. It is a net.Conn with real deadlines; Read, Write
+// and Close may be called concurrently, Writes one after the other.
+type Link struct {
+	endpoint *Endpoint
+	conn     *quic.Conn
+	stream   *quic.Stream
+	kind     api.PathKind
+	peer     [16]byte
+	key      protocol.DeviceKey
+	granted  bool
+
+	closed    chan struct{}
+	closeOnce sync.Once
+	peerEnded atomic.Bool // Read has seen the end of the peer's stream
+
+	writing       sync.Mutex // held by a Write; guards pacer
+	pacer         *pacer     // nil on a LAN, where nobody else's traffic is in the way
+	writeDeadline atomic.Pointer[time.Time]
+}
+
+var _ net.Conn = (*Link)(nil)
+
+func (e *Endpoint) newLink(a arrival, in Introduction, local addresses) (*Link, error) {
+	l := &Link{
+		endpoint: e,
+		conn:     a.conn,
+		stream:   a.stream,
+		peer:     in.Peer,
+		key:      in.PeerKey,
+		granted:  len(a.hello.grant) > 0,
+		closed:   make(chan struct{}),
+	}
+	l.kind = local.kindOf(a.conn.RemoteAddr().(*net.UDPAddr).AddrPort().Addr())
+	if l.kind != api.PathLAN {
+		l.pacer = newPacer(time.Now(), l.sample)
+	}
+	_ = a.stream.SetDeadline(time.Time{}) // the attempt's is over; always nil
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		a.refuse(codeGoingAway, "")
+		return nil, net.ErrClosed
+	}
+	e.links[l] = struct{}{}
+	return l, nil
+}
+
+// Kind says how the peer was reached when the link came up.
+func (l *Link) Kind() api.PathKind { return l.kind }
+
+// Peer is the peer's name in this epoch.
+func (l *Link) Peer() [16]byte { return l.peer }
+
+// PeerKey is the peer's device key, which TLS has proved.
+func (l *Link) PeerKey() protocol.DeviceKey { return l.key }
+
+// PeerGranted says whether the peer showed a grant that Hello.Check accepted. Only then may it be sent
+// payload.
+func (l *Link) PeerGranted() bool { return l.granted }
+
+// RTT is the smoothed round-trip time.
+func (l *Link) RTT() time.Duration { return l.conn.ConnectionStats().SmoothedRTT }
+
+// Read reads from the peer. It returns io.EOF when the peer has closed the link.
+func (l *Link) Read(b []byte) (int, error) {
+	n, err := l.stream.Read(b)
+	if err == io.EOF {
+		l.peerEnded.Store(true)
+	}
+	return n, l.explain(err)
+}
+
+// smallWrite is below any block of payload: requests and acknowledgements of the piece engine, which must
+// not wait behind payload.
+const smallWrite = 1 << 10
+
+// Write sends to the peer. Where the way leads over the Internet, large writes are paced so that the
+// user's own traffic goes first.
+func (l *Link) Write(b []byte) (int, error) {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	if l.pacer == nil || len(b) < smallWrite {
+		n, err := l.stream.Write(b)
+		return n, l.explain(err)
+	}
+	sent := 0
+	for sent < len(b) {
+		n, wait := l.pacer.take(time.Now(), len(b)-sent)
+		if n == 0 {
+			if err := l.pause(wait); err != nil {
+				return sent, err
+			}
+			continue
+		}
+		n, err := l.stream.Write(b[sent : sent+n])
+		sent += n
+		if err != nil {
+			return sent, l.explain(err)
+		}
+	}
+	return sent, nil
+}
+
+// pause sleeps, but not beyond the write deadline of that moment or the end of the link.
+func (l *Link) pause(wait time.Duration) error {
+	if d := l.writeDeadline.Load(); d != nil && !d.IsZero() {
+		left := time.Until(*d)
+		if left <= 0 {
+			return os.ErrDeadlineExceeded
+		}
+		wait = min(wait, left)
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-l.closed:
+		return net.ErrClosed
+	case <-l.conn.Context().Done():
+		return l.explain(context.Cause(l.conn.Context()))
+	}
+}
+
+// sample is what the pacer looks at.
+func (l *Link) sample() sample {
+	s := l.conn.ConnectionStats()
+	return sample{rtt: s.LatestRTT, sentBytes: s.BytesSent, sentPackets: s.PacketsSent, lostPackets: s.PacketsLost}
+}
+
+// explain turns QUIC's errors into those that users of a net.Conn know.
+func (l *Link) explain(err error) error {
+	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, io.EOF) {
+		return err
+	}
+	select {
+	case <-l.closed:
+		return net.ErrClosed
+	default:
+	}
+	if closed, ok := errors.AsType[*quic.ApplicationError](err); ok && closed.Remote &&
+		(closed.ErrorCode == codeDone || closed.ErrorCode == codeGoingAway) {
+		return io.EOF
+	}
+	return fmt.Errorf("link: %w", err)
+}
+
+// LocalAddr is the address of the shared socket.
+func (l *Link) LocalAddr() net.Addr { return l.conn.LocalAddr() }
+
+// RemoteAddr is the peer's address on the path in use.
+func (l *Link) RemoteAddr() net.Addr { return l.conn.RemoteAddr() }
+
+// SetDeadline sets both deadlines.
+func (l *Link) SetDeadline(t time.Time) error {
+	l.writeDeadline.Store(&t)
+	return l.stream.SetDeadline(t)
+}
+
+// SetReadDeadline sets the deadline of Read.
+func (l *Link) SetReadDeadline(t time.Time) error { return l.stream.SetReadDeadline(t) }
+
+// SetWriteDeadline sets the deadline of Write. A Write that the pacer holds back notices an earlier one
+// within maxPause.
+func (l *Link) SetWriteDeadline(t time.Time) error {
+	l.writeDeadline.Store(&t)
+	return l.stream.SetWriteDeadline(t)
+}
+
+// lingerTime is how long what was written before Close may take to arrive.
+const lingerTime = 2 * time.Second
+
+// Close ends the link. It does not wait: what was written before is delivered in the background.
+func (l *Link) Close() error {
+	l.closeOnce.Do(func() {
+		close(l.closed)
+		l.forget()
+		_ = l.stream.SetWriteDeadline(time.Unix(1, 0)) // ends a Write under way, which Close must not meet
+		l.writing.Lock()
+		defer l.writing.Unlock()
+		_ = l.stream.Close()
+		l.stream.CancelRead(quic.StreamErrorCode(codeDone))
+		if l.peerEnded.Load() { // nobody is there to read the rest
+			_ = l.conn.CloseWithError(codeDone, "") // always nil
+			return
+		}
+		if l.endpoint.begin() != nil {
+			return // the endpoint ends the connection
+		}
+		go l.linger()
+	})
+	return nil
+}
+
+// linger waits until the peer, which has seen the end of the stream, closes the connection.
+func (l *Link) linger() {
+	defer l.endpoint.running.Done()
+	timer := time.NewTimer(lingerTime)
+	defer timer.Stop()
+	select {
+	case <-l.conn.Context().Done():
+	case <-l.endpoint.ctx.Done():
+	case <-timer.C:
+	}
+	_ = l.conn.CloseWithError(codeDone, "") // always nil
+}
+
+// abort ends the link at once.
+func (l *Link) abort(code quic.ApplicationErrorCode) {
+	l.closeOnce.Do(func() {
+		close(l.closed)
+		l.forget()
+		_ = l.conn.CloseWithError(code, "") // always nil
+	})
+}
+
+func (l *Link) forget() {
+	l.endpoint.mu.Lock()
+	defer l.endpoint.mu.Unlock()
+	delete(l.endpoint.links, l)
+}

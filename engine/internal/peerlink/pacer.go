@@ -1,0 +1,41 @@
+package peerlink
+
+import "time"
+
+// pacer is a token bucket that the controller fills. It is not safe for concurrent use.
+type pacer struct {
+	control *controller
+	sample  func() sample
+	tokens  float64 // bytes
+	filled  time.Time
+}
+
+const (
+	// burstTime is how much of a pause is made good at once. It adds to the queue, so it stays well below
+	// targetQueue.
+	burstTime = 20 * time.Millisecond
+	minBurst  = 16 << 10
+	// minTake keeps a slow link from waking for every few bytes.
+	minTake  = 4 << 10
+	maxPause = 50 * time.Millisecond
+)
+
+func newPacer(now time.Time, s func() sample) *pacer {
+	return &pacer{control: newController(now), sample: s, tokens: minBurst, filled: now}
+}
+
+// take grants up to want bytes, or none and how long to wait before asking again.
+func (p *pacer) take(now time.Time, want int) (n int, wait time.Duration) {
+	if p.control.due(now) {
+		p.control.update(now, p.sample())
+	}
+	rate := p.control.allowed(now)
+	p.tokens = min(p.tokens+rate*now.Sub(p.filled).Seconds(), max(minBurst, rate*burstTime.Seconds()))
+	p.filled = now
+	if least := float64(min(want, minTake)); p.tokens < least {
+		return 0, min(maxPause, time.Duration((least-p.tokens)/rate*float64(time.Second))+time.Millisecond)
+	}
+	n = min(want, int(p.tokens))
+	p.tokens -= float64(n)
+	return n, 0
+}
