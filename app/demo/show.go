@@ -1,0 +1,294 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tributary-dl/tributary/app/fleet"
+	"github.com/tributary-dl/tributary/engine/api"
+)
+
+type options struct {
+	file     string
+	programs string
+	cache    string
+	loopback bool
+}
+
+// performance is one run of the demo: what the acts hand to each other.
+type performance struct {
+	*screen
+	*stage
+	programs fleet.Programs
+	rates    rates
+	file     string
+	size     int64
+	sha256   string
+	control  *fleet.Control
+	url      string // of the published file
+}
+
+// show runs the acts of the demo one after another and cleans up whatever happens.
+func show(ctx context.Context, o options, scr *screen) (err error) {
+	p := &performance{screen: scr, file: o.file}
+	scr.title("Tributary: one download from an edge server and from peers at the same time")
+	if p.programs, err = fleet.FindPrograms(o.programs); err != nil {
+		return err
+	}
+	if p.file == "" {
+		if p.file, err = goArchive(o.cache); err != nil {
+			return err
+		}
+	}
+	if p.size, p.sha256, err = hashFile(p.file); err != nil {
+		return err
+	}
+	p.rates = ratesFor(p.size)
+	if p.stage, err = newStage(o, p.rates); err != nil {
+		return fmt.Errorf("build the stage: %w", err)
+	}
+	defer func() {
+		if p.control != nil {
+			p.control.Kill()
+		}
+		err = errors.Join(err, p.stage.close())
+	}()
+	p.say("  file     %s, %s", filepath.Base(p.file), megabytes(p.size))
+	p.say("  stage    %s", p.stage.words)
+	p.say("  edge     %s for all", megabits(p.rates.edge))
+	p.say("  peers    %d, each sends at most %s", len(p.peers), megabits(p.rates.peerUp))
+	if !p.loopback {
+		p.say("  client   %s down, %s", megabits(p.rates.down), p.client.stands)
+	}
+	if err := p.prepare(ctx); err != nil {
+		return err
+	}
+	alone, err := p.edgeAlone(ctx)
+	if err != nil {
+		return fmt.Errorf("download from the edge alone: %w", err)
+	}
+	together, err := p.together(ctx)
+	if err != nil {
+		return fmt.Errorf("download from edge and peers: %w", err)
+	}
+	return p.summary(ctx, alone, together)
+}
+
+// prepare publishes the file, lets the peers fetch it while the edge is fast, and then starts
+// the control plane again with a slow edge. The peers find their way back by themselves: the control
+// plane remembers nobody.
+func (p *performance) prepare(ctx context.Context) (err error) {
+	p.title("1. A publisher offers the file, three peers get it and agree to share it")
+	data := filepath.Join(p.folder, "control")
+	o := fleet.ControlOptions{Data: data, Listen: p.address + ":0", Advertise: p.address}
+	if p.control, err = p.programs.Control(p.server, o); err != nil {
+		return err
+	}
+	urls, err := p.control.Publish(ctx, "", p.file)
+	if err != nil {
+		return fmt.Errorf("publish the file: %w", err)
+	}
+	p.url = urls[0]
+	p.say("  published as %s", p.url)
+
+	began := time.Now()
+	if err := inParallel(p.peers, func(peer *player) error { return p.seed(ctx, peer) }); err != nil {
+		return err
+	}
+	p.say("  three peers have it after %.1f s and share it", time.Since(began).Seconds())
+
+	if err := p.control.Stop(); err != nil {
+		return err
+	}
+	where, err := url.Parse(p.control.URL)
+	if err != nil {
+		return err
+	}
+	o.Listen, o.EdgeRate = where.Host, p.rates.edge
+	if p.control, err = p.programs.Control(p.server, o); err != nil {
+		return fmt.Errorf("start the control plane again: %w", err)
+	}
+	if err := inParallel(p.peers, func(peer *player) error { return reconnected(ctx, peer) }); err != nil {
+		return err
+	}
+	p.say("  the edge now sends %s and no more; the peers have reported back", megabits(p.rates.edge))
+	return p.start(p.client)
+}
+
+// start runs a player's service.
+func (p *performance) start(who *player) (err error) {
+	o := fleet.DaemonOptions{Data: filepath.Join(who.folder, "service"), CA: p.control.CA(), Loopback: p.loopback}
+	who.daemon, err = p.programs.Daemon(who.place, o)
+	if err != nil {
+		return fmt.Errorf("start the service of the %s: %w", who.name, err)
+	}
+	return nil
+}
+
+// seed lets a peer have the file and share it.
+func (p *performance) seed(ctx context.Context, peer *player) error {
+	if err := p.start(peer); err != nil {
+		return err
+	}
+	// Nothing is ever sent unless the user has said so.
+	if _, err := peer.daemon.Ctl(ctx, "sharing", "on"); err != nil {
+		return err
+	}
+	if p.loopback { // no line to hold it back
+		if _, err := peer.daemon.SetSettings(ctx, api.SettingsPatch{UploadLimit: &p.rates.peerUp}); err != nil {
+			return err
+		}
+	}
+	added, err := peer.daemon.Add(ctx, api.AddRequest{URL: p.url, Dir: peer.folder})
+	if err != nil {
+		return fmt.Errorf("%s: %w", peer.name, err)
+	}
+	d, err := peer.daemon.Until(ctx, added.ID, fleet.Ended)
+	if err != nil {
+		return withLog(peer, err)
+	}
+	if d.State != api.StateComplete {
+		return withLog(peer, fmt.Errorf("%s could not get the file: %s", peer.name, problem(d)))
+	}
+	return nil
+}
+
+// reconnected waits until a peer has its session with the control plane again.
+func reconnected(ctx context.Context, peer *player) error {
+	const patience = 60 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for tick := time.NewTicker(100 * time.Millisecond); ; {
+		status, err := peer.daemon.Status(ctx)
+		if err == nil && len(status.Control) > 0 && status.Control[0].Connected {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return withLog(peer, fmt.Errorf("%s has not come back to the control plane: %w", peer.name, ctx.Err()))
+		}
+	}
+}
+
+// edgeAlone downloads the file as a browser would, on the client's line.
+func (p *performance) edgeAlone(ctx context.Context) (took time.Duration, err error) {
+	p.title("2. For comparison: the client downloads it from the edge alone")
+	self, err := os.Executable()
+	if err != nil {
+		return 0, err
+	}
+	get := p.client.place.Command(ctx, self, "-get", p.url, "-ca", p.control.CA())
+	var out, complaint bytes.Buffer
+	get.Stdout, get.Stderr = &out, &complaint
+	done := make(chan error, 1)
+	began := time.Now()
+	go func() { done <- get.Run() }()
+	for tick := time.NewTicker(200 * time.Millisecond); ; {
+		select {
+		case <-tick.C:
+			// Nobody counts on the way; the edge's capacity is known.
+			came := min(p.size, int64(time.Since(began).Seconds()*float64(p.rates.edge)))
+			p.progress(came, 0, p.size, fmt.Sprintf("edge %s (estimated)", megabits(p.rates.edge)))
+			continue
+		case err = <-done:
+		}
+		break
+	}
+	p.endProgress()
+	if err != nil {
+		return 0, fmt.Errorf("%w: %s", err, strings.TrimSpace(complaint.String()))
+	}
+	var got reference
+	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
+		return 0, err
+	}
+	if got.SHA256 != p.sha256 {
+		return 0, errors.New("the bytes are not those of the original")
+	}
+	p.say("  %.1f s", got.Seconds)
+	return time.Duration(got.Seconds * float64(time.Second)), nil
+}
+
+// result is what the download from all sources came to.
+type result struct {
+	api.Download
+	took    time.Duration
+	sources map[string]api.Source // of peers, by name, as last seen
+}
+
+// together downloads the file with the client's service.
+func (p *performance) together(ctx context.Context) (result, error) {
+	p.title("3. The same client downloads it from the edge and from peers")
+	p.say("  %s edge   %s peers", p.colour(blue, edgeMark), p.colour(green, peerMark))
+	r := result{sources: make(map[string]api.Source)}
+	began := time.Now()
+	added, err := p.client.daemon.Add(ctx, api.AddRequest{URL: p.url, Dir: p.client.folder})
+	if err != nil {
+		return r, err
+	}
+	r.Download, err = p.client.daemon.Until(ctx, added.ID, func(d api.Download) bool {
+		p.progress(d.BytesFromEdge, d.BytesFromPeers, p.size,
+			fmt.Sprintf("edge %s, %d peers %s", megabits(d.EdgeRate), d.Peers, megabits(d.PeerRate)))
+		p.noteSources(ctx, r.sources, d.ID)
+		return fleet.Ended(d)
+	})
+	r.took = time.Since(began)
+	p.endProgress()
+	if err != nil {
+		return r, withLog(p.client, err)
+	}
+	if r.State != api.StateComplete {
+		return r, withLog(p.client, errors.New(problem(r.Download)))
+	}
+	return r, nil
+}
+
+// noteSources keeps what is known of each peer: a finished download has no peers any more. Missing one
+// look is no harm.
+func (p *performance) noteSources(ctx context.Context, sources map[string]api.Source, id string) {
+	detail, err := p.client.daemon.Download(ctx, id)
+	if err != nil {
+		return
+	}
+	for _, s := range detail.Sources {
+		if s.Kind == "peer" {
+			sources[s.Name] = s
+		}
+	}
+}
+
+// inParallel does the same for all players and returns every error.
+func inParallel(players []*player, do func(*player) error) error {
+	errs := make([]error, len(players))
+	var all sync.WaitGroup
+	for i, who := range players {
+		all.Go(func() { errs[i] = do(who) })
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
+
+// problem says in words why a download has not ended well.
+func problem(d api.Download) string {
+	if d.Problem == nil {
+		return d.Note
+	}
+	return d.Problem.Title + ": " + d.Problem.Text
+}
+
+// withLog adds what a player's service has written last.
+func withLog(who *player, err error) error {
+	lines := who.daemon.Log()
+	lines = lines[max(0, len(lines)-12):]
+	return fmt.Errorf("%w\nthe last lines of the %s's service:\n  %s", err, who.name, strings.Join(lines, "\n  "))
+}
