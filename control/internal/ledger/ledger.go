@@ -1,0 +1,209 @@
+// Package ledger is what the control plane remembers for good: what clients reported about each
+// download, and the chain of secondary GUIDs of each device. It is the only importer of bbolt on the
+// control side. Reports are clients' words: the ledger stores them, and must never treat them as true.
+package ledger
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/tributary-dl/tributary/control/protocol"
+)
+
+// FileName is the ledger's file in a data directory.
+const FileName = "ledger.db"
+
+// ErrInUse says that another process has the ledger open for writing.
+var ErrInUse = errors.New("the ledger is in use by another process")
+
+var (
+	chainsBucket    = []byte("chains")    // device key → chain
+	downloadsBucket = []byte("downloads") // device key + download → record
+)
+
+// Ledger is safe for concurrent use. Whatever a method has stored when it returns survives a power cut.
+type Ledger struct {
+	db *bolt.DB
+}
+
+// Open opens or makes the ledger at path for writing; nobody else can open it meanwhile.
+func Open(path string) (*Ledger, error) {
+	db, err := open(path, false)
+	if err != nil {
+		return nil, err
+	}
+	err = db.Update(func(tx *bolt.Tx) error {
+		for _, name := range [][]byte{chainsBucket, downloadsBucket} {
+			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("prepare ledger %s: %w", path, err), db.Close())
+	}
+	return &Ledger{db: db}, nil
+}
+
+// OpenReadOnly opens an existing ledger for reading.
+func OpenReadOnly(path string) (*Ledger, error) {
+	db, err := open(path, true)
+	if err != nil {
+		return nil, err
+	}
+	return &Ledger{db: db}, nil
+}
+
+func open(path string, readOnly bool) (*bolt.DB, error) {
+	const patience = 500 * time.Millisecond // for another process to let go of the file's lock
+	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: patience, ReadOnly: readOnly})
+	switch {
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return nil, fmt.Errorf("open %s: %w", path, ErrInUse)
+	case err != nil:
+		return nil, fmt.Errorf("open ledger %s: %w", path, err)
+	}
+	return db, nil
+}
+
+// Close waits for transactions under way and closes the file.
+func (l *Ledger) Close() error { return l.db.Close() }
+
+// WriteTo writes a consistent copy of the whole ledger, which OpenReadOnly can open, while others write on.
+func (l *Ledger) WriteTo(w io.Writer) (n int64, err error) {
+	err = l.db.View(func(tx *bolt.Tx) error {
+		n, err = tx.WriteTo(w)
+		return err
+	})
+	return n, err
+}
+
+// Outcome is how a download ended.
+type Outcome string
+
+// The outcomes; a download under way has none.
+const (
+	Running   Outcome = ""
+	Completed Outcome = "completed"
+	Paused    Outcome = "paused"
+	Cancelled Outcome = "cancelled"
+	Failed    Outcome = "failed"
+)
+
+// Account is what a client says that one download has done so far. Amounts are in bytes and cumulative.
+type Account struct {
+	Device   protocol.DeviceKey `json:"-"`
+	Download [16]byte           `json:"-"`
+	Content  protocol.ContentID `json:"-"`
+
+	Sequence uint32        `json:"sequence"`
+	Total    uint64        `json:"total"`
+	Edge     uint64        `json:"edge"`  // verified
+	Peers    uint64        `json:"peers"` // verified
+	Wasted   uint64        `json:"wasted"`
+	Uploaded uint64        `json:"uploaded"`
+	Active   time.Duration `json:"active"` // nanoseconds
+	Outcome  Outcome       `json:"outcome"`
+	Reason   string        `json:"reason,omitempty"`
+
+	Network  string    `json:"network"` // of the session that reported, see selection.Network
+	Country  string    `json:"country,omitempty"`
+	Received time.Time `json:"received"` // by the node
+}
+
+// maxReason is the longest reason stored, in bytes.
+const maxReason = 256
+
+// Check refuses what no honest client reports.
+func (a Account) Check() error {
+	switch a.Outcome {
+	case Running, Completed, Paused, Cancelled, Failed:
+	default:
+		return fmt.Errorf("unknown outcome %.20q", a.Outcome)
+	}
+	const tooMany = 1 << 53 // bytes; also what JSON numbers hold exactly in every reader
+	for _, n := range []uint64{a.Total, a.Edge, a.Peers, a.Wasted, a.Uploaded} {
+		if n >= tooMany {
+			return fmt.Errorf("%d bytes are more than any download has", n)
+		}
+	}
+	if len(a.Reason) > maxReason {
+		return fmt.Errorf("the reason is longer than %d bytes", maxReason)
+	}
+	return nil
+}
+
+// record is an account as stored; its key holds the rest.
+type record struct {
+	Content string `json:"content"`
+	Account
+}
+
+// Record stores the account unless one with the same or a later sequence number is there already: a
+// repeated or late report changes nothing.
+func (l *Ledger) Record(a Account) error {
+	key := append(a.Device[:], a.Download[:]...)
+	value, err := json.Marshal(record{Content: a.Content.String(), Account: a})
+	if err != nil {
+		return fmt.Errorf("encode account: %w", err)
+	}
+	err = l.db.Batch(func(tx *bolt.Tx) error {
+		bucket := tx.Bucket(downloadsBucket)
+		if old := bucket.Get(key); old != nil {
+			var stored record
+			if err := json.Unmarshal(old, &stored); err != nil {
+				return fmt.Errorf("stored account: %w", err)
+			}
+			if stored.Sequence >= a.Sequence {
+				return nil
+			}
+		}
+		return bucket.Put(key, value)
+	})
+	if err != nil {
+		return fmt.Errorf("record account: %w", err)
+	}
+	return nil
+}
+
+// Accounts calls each with every account, ordered by device and download, until it returns an error.
+func (l *Ledger) Accounts(each func(Account) error) error {
+	return l.db.View(func(tx *bolt.Tx) error {
+		bucket := tx.Bucket(downloadsBucket)
+		if bucket == nil {
+			return nil
+		}
+		return bucket.ForEach(func(key, value []byte) error {
+			a, err := decode(key, value)
+			if err != nil {
+				return fmt.Errorf("account %x: %w", key, err)
+			}
+			return each(a)
+		})
+	})
+}
+
+func decode(key, value []byte) (Account, error) {
+	var r record
+	if err := json.Unmarshal(value, &r); err != nil {
+		return Account{}, err
+	}
+	content, err := protocol.ParseContentID(r.Content)
+	if err != nil {
+		return Account{}, err
+	}
+	if len(key) != len(r.Device)+len(r.Download) {
+		return Account{}, errors.New("the key has a wrong length")
+	}
+	r.Account.Content = content
+	copy(r.Device[:], key)
+	copy(r.Download[:], key[len(r.Device):])
+	return r.Account, nil
+}
