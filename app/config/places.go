@@ -1,0 +1,80 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// Places says where the files of one user's service live.
+type Places struct {
+	Data   string // state, device key, finished objects that are shared
+	Log    string // the log file
+	Socket string // the local API: a Unix socket, or a Windows named pipe
+	Policy string // the administrator's folder of policy files; need not exist
+}
+
+// DefaultPlaces returns the places of the user who runs this program, by the customs of the system:
+// the XDG base directories on Linux, ~/Library on macOS, %LocalAppData% and %ProgramData% on Windows.
+func DefaultPlaces() (Places, error) {
+	me, err := user.Current()
+	if err != nil {
+		return Places{}, fmt.Errorf("find the current user: %w", err)
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		home = me.HomeDir // a service may start without HOME
+	}
+	if home == "" && runtime.GOOS != "windows" {
+		return Places{}, errors.New("this user has no home folder; give --data and --socket")
+	}
+	return placesOn(runtime.GOOS, home, me.Uid, os.Getenv), nil
+}
+
+// placesOn is DefaultPlaces for any system, so that each can be tested on one.
+func placesOn(goos, home, uid string, env func(string) string) Places {
+	switch goos {
+	case "windows":
+		local := folder(env("LocalAppData"), home, "AppData", "Local")
+		data := filepath.Join(local, "Tributary")
+		return Places{
+			Data:   data,
+			Log:    filepath.Join(data, "tributaryd.log"),
+			Socket: `\\.\pipe\tributary-` + uid, // uid is a SID here; pipes of all users share one folder
+			Policy: filepath.Join(folder(env("ProgramData"), `C:\ProgramData`), "Tributary", "policy.d"),
+		}
+	case "darwin":
+		data := filepath.Join(home, "Library", "Application Support", "Tributary")
+		return Places{
+			Data:   data,
+			Log:    filepath.Join(home, "Library", "Logs", "Tributary", "tributaryd.log"),
+			Socket: filepath.Join(data, "run", "tributaryd.sock"),
+			Policy: "/Library/Application Support/Tributary/policy.d",
+		}
+	}
+	data := filepath.Join(folder(env("XDG_DATA_HOME"), home, ".local", "share"), "tributary")
+	// Without a session there is no runtime folder, and none under /tmp can be trusted.
+	run := filepath.Join(data, "run")
+	if runtime := env("XDG_RUNTIME_DIR"); filepath.IsAbs(runtime) {
+		run = filepath.Join(runtime, "tributary")
+	}
+	return Places{
+		Data:   data,
+		Log:    filepath.Join(folder(env("XDG_STATE_HOME"), home, ".local", "state"), "tributary", "tributaryd.log"),
+		Socket: filepath.Join(run, "tributaryd.sock"),
+		Policy: "/etc/tributary/policy.d",
+	}
+}
+
+// folder returns what the environment names if that is absolute (the XDG specification says to ignore
+// anything else), and otherwise the fallback.
+func folder(named string, fallback ...string) string {
+	if filepath.IsAbs(named) || strings.Contains(named, `:\`) {
+		return named
+	}
+	return filepath.Join(fallback...)
+}
