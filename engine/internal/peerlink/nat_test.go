@@ -1,0 +1,161 @@
+package peerlink
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tributary-dl/tributary/engine/api"
+)
+
+// The picture that the laboratory with real NATs gave: D a direct path, - none.
+const natMatrix = `
+          open fullcone addrcone portcone cgnat symmetric cgnatsym blocked
+open      D    D        D        D        D     D         D        -
+fullcone       D        D        D        D     D         D        -
+addrcone                D        D        D     D         D        -
+portcone                         D        D     -         -        -
+cgnat                                     D     -         -        -
+symmetric                                       -         -        -
+cgnatsym                                                  -        -
+blocked                                                            -
+`
+
+// TestNATMatrix lets two whole endpoints meet over each pair of NATs, in both roles: mapping test, ICE,
+// QUIC, hellos and a few bytes.
+func TestNATMatrix(t *testing.T) {
+	lines := strings.Split(strings.TrimSpace(natMatrix), "\n")
+	kinds := strings.Fields(lines[0])
+	for row, line := range lines[1:] {
+		for i, cell := range strings.Fields(line)[1:] {
+			a, b, direct := kinds[row], kinds[row+i], cell == "D"
+			for _, pair := range [][2]string{{a, b}, {b, a}}[:1+min(1, i)] {
+				t.Run(pair[0]+" to "+pair[1], func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) { testPair(t, pair[0], pair[1], direct, 0, 0) })
+				})
+			}
+		}
+	}
+}
+
+// A peer that is told of the introduction later than the other is met all the same.
+func TestOneSideIsLate(t *testing.T) {
+	const late = 2 * time.Second
+	t.Run("dialer", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) { testPair(t, "portcone", "portcone", true, late, 0) })
+	})
+	t.Run("acceptor", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) { testPair(t, "portcone", "portcone", true, 0, late) })
+	})
+}
+
+func testPair(t *testing.T, dialer, acceptor string, direct bool, lateA, lateB time.Duration) {
+	in := newInternet(t)
+	hostA, hostB := in.host(dialer), in.host(acceptor)
+	defer in.start()()
+	a, b := hostA(), hostB()
+	for _, h := range []host{a, b} {
+		if _, err := h.Detect(t.Context(), stunPorts); err != nil {
+			t.Fatal(err)
+		}
+	}
+	inA, inB := introduce(a.Endpoint, b.Endpoint)
+	inA.PeerAddress, inB.PeerAddress = b.public, a.public
+	inA.SamePublicAddress, inB.SamePublicAddress = false, false
+
+	began := time.Now()
+	results := make(chan outcome, 1)
+	go func() {
+		time.Sleep(lateB)
+		link, err := b.Connect(t.Context(), inB, node{a.Endpoint}, hello(goodGrant))
+		results <- outcome{link, err}
+	}()
+	time.Sleep(lateA)
+	link, err := a.Connect(t.Context(), inA, node{b.Endpoint}, hello(nil))
+	other := <-results
+	took := time.Since(began)
+
+	if !direct {
+		if !errors.Is(err, ErrNoPath) || other.err == nil {
+			t.Fatalf("dialer %v, acceptor %v; want no path", err, other.err)
+		}
+		if took > attemptTime+time.Second {
+			t.Errorf("gave up after %s", took)
+		}
+		return
+	}
+	if err != nil || other.err != nil {
+		t.Fatalf("dialer %v, acceptor %v", err, other.err)
+	}
+	if most := lateA + lateB + 700*time.Millisecond; took > most {
+		t.Errorf("the link took %s; want at most %s at %s round trip", took, most, 2*oneWay)
+	}
+	if link.Kind() != api.PathDirect || other.link.Kind() != api.PathDirect {
+		t.Errorf("paths %s and %s", link.Kind(), other.link.Kind())
+	}
+	if link.pacer == nil {
+		t.Error("a path over the Internet is not paced")
+	}
+	sent := bytes.Repeat([]byte("tributary"), 10_000)
+	go func() { _, _ = link.Write(sent) }()
+	got := make([]byte, len(sent))
+	if _, err := io.ReadFull(other.link, got); err != nil || !bytes.Equal(got, sent) {
+		t.Errorf("the transfer went wrong: %v", err)
+	}
+}
+
+func TestDetect(t *testing.T) {
+	for kind, want := range map[string]NATKind{
+		"open": NATOpen, "fullcone": NATEndpointIndependent, "addrcone": NATEndpointIndependent, "portcone": NATEndpointIndependent,
+		"cgnat": NATEndpointIndependent, "symmetric": NATSymmetric, "cgnatsym": NATSymmetric, "blocked": NATBlocked,
+	} {
+		for _, loss := range []int64{0, 5} {
+			t.Run(kind, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					in := newInternet(t)
+					listen := in.host(kind)
+					defer in.start()()
+					h := listen()
+					in.dropped.Store(loss)
+					got, err := h.Detect(t.Context(), stunPorts)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if got.Kind != want || want != NATBlocked && got.Public.Addr().String() != h.public {
+						t.Errorf("with %d packets lost: %v; want kind %d at %s", loss, got, want, h.public)
+					}
+				})
+			})
+		}
+	}
+}
+
+// The public address is asked for again only when a NAT might have forgotten it.
+func TestPublicAddressIsRemembered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := newInternet(t)
+		listen := in.host("portcone")
+		defer in.start()()
+		h := listen()
+		if _, err := h.Detect(t.Context(), stunPorts); err != nil {
+			t.Fatal(err)
+		}
+		for _, step := range []struct {
+			after time.Duration
+			asks  bool
+		}{{0, false}, {reflexiveLife - time.Second, false}, {2 * time.Second, true}, {0, false}} {
+			time.Sleep(step.after)
+			began := time.Now()
+			if got := h.publicAddress(t.Context()); got.Addr().String() != h.public {
+				t.Errorf("public address %s; want %s", got, h.public)
+			}
+			if asked := time.Since(began) > 0; asked != step.asks {
+				t.Errorf("%s later: asked %v; want %v", step.after, asked, step.asks)
+			}
+		}
+	})
+}
