@@ -85,7 +85,7 @@ func TestPolicyFolder(t *testing.T) {
 	if *got.Settings.Sharing != "off" || *got.Settings.UploadLimit != 1_000_000 || got.Settings.Dir != nil {
 		t.Errorf("settings are %+v", got.Settings)
 	}
-	if diff := cmp.Diff([]string{"proxy", "sharing", "upload_limit"}, got.Locked); diff != "" {
+	if diff := cmp.Diff(map[string]bool{"proxy": true, "sharing": true, "upload_limit": true}, got.Locked); diff != "" {
 		t.Errorf("locked (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(map[string]string{"sharing": second, "proxy": second, "upload_limit": first}, got.Origin); diff != "" {
@@ -140,7 +140,7 @@ func FuzzPolicy(f *testing.F) {
 	f.Add([]byte(`{"settings": {"sharing": null}}`))
 	f.Add([]byte("{\n\"lock\": [1]}"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		p := Policy{Origin: map[string]string{}}
+		p := Policy{Locked: map[string]bool{}, Origin: map[string]string{}}
 		if err := p.merge("p.json", text); err != nil {
 			return
 		}
@@ -159,7 +159,7 @@ func TestFlags(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Daemon{Data: filepath.Join(dir, "state"), Socket: filepath.Join(dir, "s"), ListenPeers: ":4500", Control: "https://c.example",
-		LogLevel: slog.LevelDebug, LogFile: filepath.Join(dir, "state", "tributaryd.log"), Policy: Policy{Origin: map[string]string{}}}
+		LogLevel: slog.LevelDebug, LogFile: filepath.Join(dir, "state", "tributaryd.log"), Policy: Policy{Locked: map[string]bool{}, Origin: map[string]string{}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Check() (-want +got):\n%s", diff)
 	}

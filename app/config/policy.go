@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 
 	"github.com/tributary-dl/tributary/engine/api"
@@ -18,12 +17,12 @@ import (
 // maxPolicyFile is the longest policy file that is read, in bytes.
 const maxPolicyFile = 1 << 20
 
-// Policy is what an administrator decided. Settings with a value override the user's unless they
-// are not locked and the user has changed them; locked ones cannot be changed at all.
+// Policy is what an administrator decided. A value that is locked holds whatever the user wants; one that
+// is not locked only takes the place of the default.
 type Policy struct {
 	Settings api.SettingsPatch
-	Locked   []string          // JSON names of settings, sorted
-	Origin   map[string]string // JSON name of a setting → path of the file that decided it
+	Locked   map[string]bool   // by JSON name of the setting
+	Origin   map[string]string // by JSON name of the setting: path of the file that decided it
 }
 
 // policyFile is the form of a policy file:
@@ -47,7 +46,7 @@ func LoadPolicy(path string, optional bool) (Policy, error) {
 	if err != nil {
 		return Policy{}, fmt.Errorf("read the policy: %w", err)
 	}
-	policy := Policy{Origin: map[string]string{}}
+	policy := Policy{Locked: map[string]bool{}, Origin: map[string]string{}}
 	for _, file := range files {
 		text, err := readPolicy(file)
 		if err != nil {
@@ -57,8 +56,6 @@ func LoadPolicy(path string, optional bool) (Policy, error) {
 			return Policy{}, err
 		}
 	}
-	slices.Sort(policy.Locked)
-	policy.Locked = slices.Compact(policy.Locked)
 	return policy, nil
 }
 
@@ -123,7 +120,9 @@ func (p *Policy) merge(path string, text []byte) error {
 			return faultAt(path, text, keyOffset(text, name), fmt.Sprintf("lock: there is no setting %q", name))
 		}
 	}
-	p.Locked = append(p.Locked, file.Lock...)
+	for _, name := range file.Lock {
+		p.Locked[name] = true
+	}
 	for _, name := range append(names, file.Lock...) {
 		p.Origin[name] = path
 	}
