@@ -1,0 +1,57 @@
+package session
+
+import (
+	"time"
+
+	"github.com/tributary-dl/tributary/control/protocol/wire"
+)
+
+// reports keeps the latest report of each download until the node has it on disk. It is a plain struct:
+// the session guards it.
+type reports struct {
+	latest map[[16]byte]Report
+	unsent map[[16]byte]bool
+}
+
+func newReports() *reports {
+	return &reports{latest: make(map[[16]byte]Report), unsent: make(map[[16]byte]bool)}
+}
+
+// add takes a report, unless it has a later one of the same download.
+func (r *reports) add(report Report) {
+	if old, ok := r.latest[report.Download]; ok && old.Sequence >= report.Sequence {
+		return
+	}
+	r.latest[report.Download] = report
+	r.unsent[report.Download] = true
+}
+
+// recorded drops a report that is on the node's disk.
+func (r *reports) recorded(download [16]byte, sequence uint32) {
+	if kept, ok := r.latest[download]; ok && kept.Sequence <= sequence {
+		delete(r.latest, download)
+		delete(r.unsent, download)
+	}
+}
+
+// resend makes everything unsent: a new session does not know what the last one got through.
+func (r *reports) resend() {
+	for download := range r.latest {
+		r.unsent[download] = true
+	}
+}
+
+// next returns the next report to send, nil if there is none.
+func (r *reports) next() *wire.ClientMessage {
+	for download := range r.unsent {
+		delete(r.unsent, download)
+		l := r.latest[download]
+		return &wire.ClientMessage{Body: &wire.ClientMessage_Report{Report: &wire.Report{
+			Content: l.Content[:], Download: l.Download[:], Sequence: l.Sequence,
+			TotalBytes: uint64(l.Total), EdgeBytes: uint64(l.Edge), PeerBytes: uint64(l.Peers),
+			WastedBytes: uint64(l.Wasted), UploadedBytes: uint64(l.Uploaded),
+			Milliseconds: uint32(min(l.Active/time.Millisecond, 1<<32-1)), Outcome: string(l.Outcome), Reason: l.Reason,
+		}}}
+	}
+	return nil
+}

@@ -1,0 +1,143 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/tributary-dl/tributary/control/protocol"
+	"github.com/tributary-dl/tributary/control/protocol/wire"
+)
+
+// take does what a message of the node says. An error means that the node does not speak our protocol.
+func (s *Session) take(message *wire.NodeMessage) error {
+	switch body := message.Body.(type) {
+	case *wire.NodeMessage_Found:
+		s.answer(body.Found.Request, answer{found: Found{
+			Introduced: int(body.Found.Introduced), Holders: int(body.Found.Holders),
+			RetryAfter: time.Duration(body.Found.RetryAfterS) * time.Second,
+		}})
+	case *wire.NodeMessage_Refused:
+		refused := refusedFrom(body.Refused)
+		if body.Refused.Request == 0 {
+			s.cfg.Log.Debug("the node refuses", "code", refused.Code, "text", refused.Text)
+			return nil
+		}
+		s.answer(body.Refused.Request, answer{err: refused})
+	case *wire.NodeMessage_Introduce:
+		introduction, err := introductionFrom(body.Introduce)
+		if err != nil {
+			return fmt.Errorf("introduction: %w", err)
+		}
+		s.cfg.Handler.Introduced(introduction)
+	case *wire.NodeMessage_Signal:
+		g := body.Signal
+		signal := Signal{Ufrag: g.Ufrag, Password: g.Password, Candidates: g.Candidates, Failed: g.Failed}
+		if !fill(signal.Introduction[:], g.Introduction) {
+			return errors.New("signal: an introduction's name has 16 bytes")
+		}
+		s.cfg.Handler.Signalled(signal)
+	case *wire.NodeMessage_Relist:
+		s.mu.Lock()
+		s.status.Welcome.Epoch = body.Relist.Epoch
+		s.mu.Unlock()
+		s.relist()
+	case *wire.NodeMessage_Push:
+		s.mu.Lock()
+		s.status.Welcome.EdgeOnly = body.Push.EdgeOnly
+		s.mu.Unlock()
+		s.cfg.Handler.Pushed(Push{Notice: body.Push.Notice, EdgeOnly: body.Push.EdgeOnly})
+	case *wire.NodeMessage_Recorded:
+		var download [16]byte
+		if !fill(download[:], body.Recorded.Download) {
+			return errors.New("recorded: a download's name has 16 bytes")
+		}
+		s.mu.Lock()
+		s.reports.recorded(download, body.Recorded.Sequence)
+		s.mu.Unlock()
+	}
+	return nil // a newer node may say more than we know; it does not concern us
+}
+
+func (s *Session) answer(request uint32, a answer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if waiting, ok := s.lookups[request]; ok {
+		waiting <- a // has room for the one answer
+		delete(s.lookups, request)
+	}
+}
+
+// relist lets the writer announce everything once more.
+func (s *Session) relist() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.holdings.relist()
+	s.signal()
+}
+
+func (s *Session) takeUrgent() []*wire.ClientMessage {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	urgent := s.urgent
+	s.urgent = nil
+	return urgent
+}
+
+func (s *Session) hasBulk() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.holdings.pending() || len(s.reports.unsent) > 0
+}
+
+// takeBulk returns what of holdings and reports is to be sent in one turn.
+func (s *Session) takeBulk() (messages []*wire.ClientMessage) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, next := range []func() *wire.ClientMessage{s.holdings.next, s.reports.next} {
+		if message := next(); message != nil {
+			messages = append(messages, message)
+		}
+	}
+	return messages
+}
+
+func welcomeFrom(w *wire.Welcome) Welcome {
+	public, _ := netip.ParseAddrPort(w.PublicAddress) // zero if the node does not say
+	return Welcome{Epoch: w.Epoch, PublicAddress: public, STUN: w.Stun, EdgeOnly: w.EdgeOnly}
+}
+
+func refusedFrom(r *wire.Refused) *Refused {
+	return &Refused{Code: r.Code, Text: r.Text, RetryAfter: time.Duration(r.RetryAfterS) * time.Second}
+}
+
+func introductionFrom(i *wire.Introduce) (Introduction, error) {
+	in := Introduction{Controlling: i.Controlling, PeerNAT: NAT(i.PeerNat), SamePublicAddress: i.SamePublicAddress}
+	if !fill(in.ID[:], i.Introduction) || !fill(in.Content[:], i.Content) || !fill(in.Peer[:], i.Peer) {
+		return Introduction{}, errors.New("a name has a wrong length")
+	}
+	var err error
+	if in.PeerKey, err = protocol.KeyFrom(i.PeerKey); err != nil {
+		return Introduction{}, err
+	}
+	if in.PeerAddress, err = netip.ParseAddr(i.PeerAddress); err != nil {
+		return Introduction{}, err
+	}
+	if i.PeerLocalAddress != "" {
+		if in.PeerLocalAddress, err = netip.ParseAddrPort(i.PeerLocalAddress); err != nil {
+			return Introduction{}, err
+		}
+	}
+	return in, nil
+}
+
+// fill copies src into dst. It reports whether their lengths agree.
+func fill(dst, src []byte) bool { return len(dst) == copy(dst, src) && len(dst) == len(src) }
+
+func addressText(a netip.AddrPort) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
+}
