@@ -1,0 +1,76 @@
+package stun
+
+import (
+	"encoding/binary"
+	"hash/crc32"
+	"net/netip"
+)
+
+// The parts of RFC 8489 that a server of plain Binding requests needs.
+const (
+	headerLength   = 20
+	cookie         = 0x2112A442
+	bindingRequest = 0x0001
+	bindingSuccess = 0x0101
+
+	attrXORMappedAddress = 0x0020
+	attrFingerprint      = 0x8028
+	attrOptional         = 0x8000 // from here on a server may ignore what it does not know
+
+	fingerprintXOR = 0x5354554e
+	maxRequest     = 548 // bytes; RFC 8489 section 6.1: fits the smallest path
+)
+
+// answer builds the Binding response for a datagram and reports whether it deserves one. Only a
+// well-formed request does, and only its cookie and transaction are echoed, so that nobody can make us
+// send bytes of his choice or many for few. It appends to buffer.
+func answer(buffer, datagram []byte, from netip.AddrPort) ([]byte, bool) {
+	if !wellFormed(datagram) {
+		return nil, false
+	}
+	address := from.Addr().Unmap()
+	ip := address.AsSlice()
+	family := byte(1)
+	if address.Is6() {
+		family = 2
+	}
+	out := binary.BigEndian.AppendUint16(buffer, bindingSuccess)
+	out = binary.BigEndian.AppendUint16(out, uint16(8+len(ip)))
+	mask := datagram[4:headerLength] // cookie and transaction ID: what the address is XORed with
+	out = append(out, mask...)
+	out = binary.BigEndian.AppendUint16(out, attrXORMappedAddress)
+	out = binary.BigEndian.AppendUint16(out, uint16(4+len(ip)))
+	out = append(out, 0, family)
+	out = binary.BigEndian.AppendUint16(out, from.Port()^cookie>>16)
+	for i, b := range ip {
+		out = append(out, b^mask[i])
+	}
+	return out, true
+}
+
+// wellFormed reports whether the datagram is exactly one Binding request without anything that we would
+// have to understand.
+func wellFormed(d []byte) bool {
+	if len(d) < headerLength || len(d) > maxRequest ||
+		binary.BigEndian.Uint16(d) != bindingRequest ||
+		int(binary.BigEndian.Uint16(d[2:])) != len(d)-headerLength ||
+		binary.BigEndian.Uint32(d[4:]) != cookie {
+		return false
+	}
+	for at := headerLength; at < len(d); {
+		if len(d)-at < 4 {
+			return false
+		}
+		kind, length := binary.BigEndian.Uint16(d[at:]), int(binary.BigEndian.Uint16(d[at+2:]))
+		next := at + 4 + (length+3)&^3 // values are padded to four bytes
+		if next > len(d) || kind < attrOptional {
+			return false
+		}
+		if kind == attrFingerprint && (length != 4 || next != len(d) ||
+			binary.BigEndian.Uint32(d[at+4:]) != crc32.ChecksumIEEE(d[:at])^fingerprintXOR) {
+			return false
+		}
+		at = next
+	}
+	return true
+}
