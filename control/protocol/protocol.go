@@ -46,6 +46,15 @@ type ContentID [32]byte
 
 func (c ContentID) String() string { return hex.EncodeToString(c[:]) }
 
+// MarshalText makes the ID hex in JSON.
+func (c ContentID) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// UnmarshalText reads what MarshalText writes.
+func (c *ContentID) UnmarshalText(text []byte) (err error) {
+	*c, err = ParseContentID(string(text))
+	return err
+}
+
 // ParseContentID reads the form that String writes.
 func ParseContentID(s string) (c ContentID, err error) {
 	b, err := hex.DecodeString(s)
