@@ -1,0 +1,80 @@
+package swarm
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/anacrolix/torrent"
+)
+
+// candidates is how many pieces are looked at to find a rare one. They are taken from a random place on,
+// so that clients that start together do not all ask for the same pieces and have something to trade.
+const candidates = 64
+
+// ask tells the library about as many wanted pieces as peers can be busy with, and no more: by itself
+// it would go through all that is wanted from front to back, like every other client at the same time.
+func (s *Swarm) ask() {
+	s.asking.Lock()
+	defer s.asking.Unlock()
+	for _, i := range s.nextPieces() {
+		s.torrent.Piece(i).SetPriority(torrent.PiecePriorityNormal)
+	}
+}
+
+// nextPieces moves pieces from waiting to asked until each peer that may be asked finds free chunks for
+// the next window of all peers together.
+func (s *Swarm) nextPieces() (pieces []int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.left || s.hopeless {
+		return nil
+	}
+	now := time.Now()
+	need := 0
+	for _, l := range s.links {
+		need += l.window(now)
+	}
+	for _, l := range s.links {
+		free := 0
+		s.asked.common(l.has, 0, func(i int) bool {
+			free += s.free(i)
+			return free < need
+		})
+		for free < need {
+			i, ok := s.rare(s.waiting, l)
+			if !ok {
+				break
+			}
+			s.waiting.remove(i)
+			s.asked.add(i)
+			pieces = append(pieces, i)
+			free += s.free(i)
+		}
+	}
+	return pieces
+}
+
+func (s *Swarm) free(i int) int {
+	if p := s.work[i]; p != nil {
+		return p.free()
+	}
+	return int((s.layout.size(i) + chunkSize - 1) / chunkSize)
+}
+
+// rare returns one of the rarest among some of the pieces in the set that the peer has.
+func (s *Swarm) rare(set bitset, l *link) (best int, found bool) {
+	looked, ties := 0, 0
+	set.common(l.has, rand.IntN(len(set)), func(i int) bool {
+		switch {
+		case !found || s.holders[i] < s.holders[best]:
+			best, found, ties = i, true, 1
+		case s.holders[i] == s.holders[best]:
+			if ties++; rand.IntN(ties) == 0 {
+				best = i
+			}
+		}
+		looked++
+		return looked < candidates
+	})
+	return best, found
+}

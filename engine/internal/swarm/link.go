@@ -1,0 +1,348 @@
+package swarm
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// link is one connection to a peer. Towards the library it is a net.Conn that carries the few messages
+// the library shall know of. Read, Write and serve run on one goroutine each.
+type link struct {
+	swarm    *Swarm
+	peer     PeerID
+	label    string
+	mayServe bool
+	outgoing bool
+	conn     net.Conn
+	addr     *address
+	since    time.Time // set by join
+	theirID  [20]byte
+
+	ctx    context.Context // ends with the link
+	cancel context.CancelCauseFunc
+	closed sync.Once
+
+	uploads uploads
+	writing sync.Mutex  // frames to the peer are written one at a time
+	stalled atomic.Bool // nothing comes, see pulse
+	chokes  atomic.Bool // the peer chokes us
+
+	// Of Read alone.
+	in       *bufio.Reader
+	ready    []byte // bytes for the library, waiting for room
+	consumed int    // bytes of in that end with ready
+	choked   bool   // the library has been told that the peer chokes us
+	sawHave  bool   // a bitfield would come too late
+
+	unread int // of Write alone: bytes of the library's handshake to swallow
+
+	pulse // has its own lock
+
+	// Guarded by Swarm.mu. Payload bytes.
+	has       bitset
+	hasCount  int
+	received  int64
+	useful    int64 // as far as one knew when it came
+	redundant int64
+	wasted    int64 // redundant, or useful and then discarded with its piece
+	unjudged  int64 // of the last message, of which it is not known yet whether it is useful
+	ended     bool  // the library takes nothing more
+	bad       int   // rejected pieces it had part in
+	good      int   // verified pieces it had part in
+	sent      int64
+	sending   meter
+}
+
+// address is what the library knows a link by.
+type address struct {
+	link *link
+	text string
+}
+
+func (*address) Network() string  { return "tcp" } // a name that the library knows; it must not be empty
+func (a *address) String() string { return a.text }
+
+func (a *address) ip() string {
+	host, _, _ := net.SplitHostPort(a.text)
+	return host
+}
+
+var (
+	errDisconnected = errors.New("disconnected")
+	errSilent       = errors.New("peer says nothing any more")
+	errNoWake       = errors.New("peer is stalled, and its connection cannot be interrupted")
+)
+
+const (
+	keepAlive    = time.Minute       // what BEP 3 clients expect is less than 2 minutes
+	silence      = 150 * time.Second // longer than this, and the peer is gone
+	writeTimeout = time.Minute       // for one frame
+)
+
+func newLink(s *Swarm, peer PeerID, conn net.Conn, outgoing bool, o OfferOptions) *link {
+	l := &link{swarm: s, peer: peer, label: o.Label, mayServe: o.MayServe, outgoing: outgoing, conn: conn}
+	l.addr = &address{l, wireAddress(peer)}
+	l.ctx, l.cancel = context.WithCancelCause(s.ctx)
+	l.uploads.wake = make(chan struct{}, 1)
+	return l
+}
+
+// run is the link's goroutine: it shakes hands, hands the link to the library, and uploads.
+func (l *link) run() {
+	theirs, err := shakeHands(l.conn, newHandshake(infoHash(l.swarm.id), l.swarm.self))
+	l.theirID = theirs.id()
+	if err := l.swarm.join(l, err); err != nil {
+		l.close(err)
+		return
+	}
+	select {
+	case l.swarm.acceptor.links <- l:
+		l.serve()
+	case <-l.ctx.Done():
+	}
+	l.close(nil)
+	l.swarm.part(l)
+}
+
+// join counts the link among the connected, if it may.
+func (s *Swarm) join(l *link, err error) error {
+	l.has = newBitset(s.layout.pieces)
+	l.since = time.Now()
+	l.in = bufio.NewReaderSize(pulseReader{l}, max(128<<10, prefix+s.layout.maxFrame()))
+	theirs := newHandshake(s.alias, l.theirID)
+	l.ready = theirs[:]
+	l.unread = len(theirs)
+	l.chokes.Store(true)
+	l.choked = true
+
+	s.mu.Lock()
+	s.offers--
+	old := s.links[l.peer]
+	switch {
+	case err != nil:
+	case s.left:
+		err = ErrClosed
+	case old != nil && (old.outgoing == l.outgoing || !l.preferred()):
+		err = ErrConnected
+	default:
+		s.links[l.peer] = l
+		s.addresses[l.addr.ip()] = l.peer
+		s.news.changed = true
+	}
+	s.mu.Unlock()
+	if err == nil && old != nil {
+		old.close(ErrConnected)
+	}
+	s.signal()
+	return err
+}
+
+// preferred tells which of two connections with the same peer, dialled by either end, to keep: that
+// of the end with the higher ID, so that both ends keep the same.
+func (l *link) preferred() bool {
+	return (string(l.swarm.self[:]) > string(l.theirID[:])) == l.outgoing
+}
+
+// part takes the link out of the connected.
+func (s *Swarm) part(l *link) {
+	s.mu.Lock()
+	if s.links[l.peer] == l {
+		delete(s.links, l.peer)
+	}
+	l.has.common(l.has, 0, func(i int) bool {
+		s.holders[i]--
+		return true
+	})
+	s.news.changed, s.news.gone = true, true
+	s.mu.Unlock()
+	s.log.Debug("peer gone", "peer", l.peer, "reason", context.Cause(l.ctx))
+	s.signal()
+}
+
+func (l *link) close(reason error) {
+	l.closed.Do(func() {
+		l.cancel(reason)
+		l.conn.Close()
+	})
+}
+
+// Read gives the library what it shall see of the peer's messages. Only whole frames are passed on, so
+// that a choke can be slipped in between while a peer hangs in the middle of one.
+func (l *link) Read(p []byte) (n int, err error) {
+	for n == 0 || (n < len(p) && (len(l.ready) > 0 || l.frameBuffered())) {
+		if len(l.ready) == 0 {
+			if err = l.next(); err != nil {
+				l.close(err)
+				break
+			}
+		}
+		k := copy(p[n:], l.ready)
+		n, l.ready = n+k, l.ready[k:]
+		if len(l.ready) == 0 {
+			l.in.Discard(l.consumed)
+			l.consumed = 0
+		}
+	}
+	if n > 0 {
+		return n, nil
+	}
+	return 0, err
+}
+
+func (l *link) frameBuffered() bool {
+	if l.in.Buffered() < prefix {
+		return false
+	}
+	head, _ := l.in.Peek(prefix)
+	return uint64(l.in.Buffered()) >= prefix+uint64(binary.BigEndian.Uint32(head))
+}
+
+// next waits for one frame, or for a stall to begin or end, and puts what the library shall see of it
+// into ready.
+func (l *link) next() error {
+	if choked := l.chokes.Load() || l.stalled.Load(); choked != l.choked {
+		// To the library a stalled peer is one that chokes: it asks others, and still takes what comes.
+		l.choked = choked
+		if choked {
+			l.ready = frameChoke
+		} else {
+			l.ready = frameUnchoke
+		}
+		return nil
+	}
+	body, err := l.frame()
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return l.conn.SetReadDeadline(time.Time{}) // woken by stall
+	}
+	if err != nil {
+		return err
+	}
+	m, err := l.swarm.layout.decode(body)
+	if err != nil {
+		return fmt.Errorf("incoming: %w", err)
+	}
+	pass, err := l.take(m)
+	if err != nil {
+		return fmt.Errorf("incoming: %w", err)
+	}
+	if !pass {
+		l.in.Discard(prefix + len(body))
+		return nil
+	}
+	l.consumed = prefix + len(body)
+	l.ready, _ = l.in.Peek(l.consumed)
+	return nil
+}
+
+// frame waits for a whole frame and returns its body, which stays in the reader's buffer.
+func (l *link) frame() ([]byte, error) {
+	head, err := l.in.Peek(prefix)
+	if err != nil {
+		return nil, err
+	}
+	size := binary.BigEndian.Uint32(head)
+	if size > uint32(l.swarm.layout.maxFrame()) {
+		return nil, fmt.Errorf("incoming: frame of %d bytes", size)
+	}
+	all, err := l.in.Peek(prefix + int(size))
+	if err != nil {
+		return nil, err
+	}
+	return all[prefix:], nil
+}
+
+// take acts on a message and reports whether the library shall see it.
+func (l *link) take(m message) (pass bool, err error) {
+	if m.keepAlive {
+		return false, nil
+	}
+	switch m.id {
+	case msgChoke, msgUnchoke:
+		l.chokes.Store(m.id == msgChoke)
+		return false, nil // next tells the library
+	case msgHave:
+		l.sawHave = true
+		return l.swarm.peerHas(l, m.block.piece), nil
+	case msgBitfield:
+		if l.sawHave {
+			return false, errors.New("bitfield is not the first to say what the peer has")
+		}
+		l.sawHave = true
+		l.swarm.peerHasAll(l, m.payload)
+		return true, nil
+	case msgRequest:
+		return false, l.uploads.add(m.block)
+	case msgCancel:
+		l.uploads.remove(m.block)
+		return false, nil
+	case msgPiece:
+		l.swarm.countReceived(l, len(m.payload))
+		return true, l.throttle(len(m.payload))
+	default: // interested or not: links serve whom they may, asked or not
+		return false, nil
+	}
+}
+
+func (l *link) throttle(n int) error {
+	limiter := l.swarm.engine.cfg.DownloadLimiter
+	if limiter == nil {
+		return nil
+	}
+	l.pause(true) // that nothing is read now is not the peer's fault
+	defer l.pause(false)
+	return limiter.WaitN(l.ctx, n)
+}
+
+// Write takes the library's messages. It swallows the library's handshake; ours was said long ago.
+func (l *link) Write(p []byte) (int, error) {
+	k := min(l.unread, len(p))
+	l.unread -= k
+	frames := p[k:]
+	if len(frames) == 0 {
+		return len(p), nil
+	}
+	if err := l.swarm.layout.checkOutgoing(frames); err != nil {
+		l.swarm.log.Error("piece engine wants to say what it must not", "err", err)
+		l.close(err)
+		return 0, err
+	}
+	if _, err := l.send(frames); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// send writes whole frames to the peer and returns how many bytes left.
+func (l *link) send(frames []byte) (int, error) {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	l.conn.SetWriteDeadline(time.Now().Add(writeTimeout)) // best effort: not every connection has deadlines
+	n, err := l.conn.Write(frames)
+	if err != nil {
+		l.close(err)
+	}
+	return n, err
+}
+
+// Close is the library's way to end the link.
+func (l *link) Close() error {
+	l.close(nil)
+	return nil
+}
+
+func (l *link) LocalAddr() net.Addr  { return l.swarm.acceptor.Addr() }
+func (l *link) RemoteAddr() net.Addr { return l.addr }
+
+// The library panics when setting a deadline fails; links keep their own time.
+
+func (l *link) SetDeadline(time.Time) error      { return nil }
+func (l *link) SetReadDeadline(time.Time) error  { return nil }
+func (l *link) SetWriteDeadline(time.Time) error { return nil }
