@@ -21,6 +21,8 @@ const (
 	BucketReceipts Bucket = "receipts" // the device's log and receipts not yet reported
 	BucketReports  Bucket = "reports"  // statistics not yet reported
 	BucketSharing  Bucket = "sharing"  // finished objects that are offered to peers
+
+	BucketManifests Bucket = "manifests" // raw, by download
 )
 
 // Buckets with methods of their own.
@@ -31,7 +33,7 @@ const (
 )
 
 var allBuckets = []Bucket{
-	BucketSettings, BucketIdentity, BucketPolicy, BucketLedger, BucketReceipts, BucketReports, BucketSharing,
+	BucketSettings, BucketIdentity, BucketPolicy, BucketLedger, BucketReceipts, BucketReports, BucketSharing, BucketManifests,
 	bucketRun, bucketDownloads, bucketDurable,
 }
 

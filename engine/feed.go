@@ -1,0 +1,127 @@
+package engine
+
+import (
+	"context"
+	"iter"
+	"sync"
+
+	"github.com/tributary-dl/tributary/engine/api"
+)
+
+// feed keeps the newest snapshot of each download and tells watchers which changed. A watcher's backlog
+// is at most one entry a download, so publishing never waits and a slow watcher costs nobody anything.
+type feed struct {
+	mu       sync.Mutex
+	newest   map[string]api.Download
+	watchers map[*watcher]bool
+	closed   bool
+}
+
+type watcher struct {
+	changed map[string]bool // IDs since it last looked
+	order   []string
+	wake    chan struct{} // one slot
+}
+
+func newFeed() *feed {
+	return &feed{newest: map[string]api.Download{}, watchers: map[*watcher]bool{}}
+}
+
+func (f *feed) set(s api.Download) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.newest[s.ID] = s
+	f.tell(s.ID)
+}
+
+func (f *feed) remove(id string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.newest, id)
+	f.tell(id)
+}
+
+// tell marks id as changed for all watchers; f.mu is held.
+func (f *feed) tell(id string) {
+	for w := range f.watchers {
+		w.mark(id)
+	}
+}
+
+func (w *watcher) mark(id string) {
+	if !w.changed[id] {
+		w.changed[id] = true
+		w.order = append(w.order, id)
+	}
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (f *feed) close() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.closed = true
+	for w := range f.watchers {
+		close(w.wake)
+		delete(f.watchers, w)
+	}
+}
+
+// watch yields everything, then Synced, then what changes until ctx ends or the feed closes.
+func (f *feed) watch(ctx context.Context) iter.Seq[api.Event] {
+	return func(yield func(api.Event) bool) {
+		w := &watcher{changed: map[string]bool{}, wake: make(chan struct{}, 1)}
+		f.mu.Lock()
+		if f.closed {
+			f.mu.Unlock()
+			return
+		}
+		f.watchers[w] = true
+		for id := range f.newest {
+			w.mark(id)
+		}
+		f.mu.Unlock()
+		defer func() {
+			f.mu.Lock()
+			delete(f.watchers, w)
+			f.mu.Unlock()
+		}()
+		for synced := false; ; synced = true {
+			for _, event := range f.collect(w) {
+				if !yield(event) {
+					return
+				}
+			}
+			if !synced && !yield(api.Event{Synced: true}) {
+				return
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case _, open := <-w.wake:
+				if !open {
+					return
+				}
+			}
+		}
+	}
+}
+
+// collect takes what changed for w since it last looked.
+func (f *feed) collect(w *watcher) []api.Event {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	events := make([]api.Event, 0, len(w.order))
+	for _, id := range w.order {
+		if s, ok := f.newest[id]; ok {
+			events = append(events, api.Event{Download: &s})
+		} else {
+			events = append(events, api.Event{Removed: id})
+		}
+	}
+	clear(w.changed)
+	w.order = w.order[:0]
+	return events
+}

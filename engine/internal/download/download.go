@@ -1,0 +1,239 @@
+// Package download runs one download: an actor that owns all of its state, decides with package hybrid
+// which source fetches which piece, and publishes snapshots. Everything that may wait (network, disk,
+// the state database) runs in workers of its own and comes back as a command. It must never touch the
+// piece engine, ICE, the state database or net/http by itself.
+//
+// The flow of one activity, from start to rest:
+//
+//	start → resolve (worker) → reserve (worker) → transfer: tick ⇄ fetch (workers), swarm
+//	      → finish (worker) → complete
+//	any trouble → stopActivity → waiting (retry) | failed;  pause → stopActivity → paused
+package download
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/tributary-dl/tributary/engine/api"
+	"github.com/tributary-dl/tributary/engine/internal/budget"
+	"github.com/tributary-dl/tributary/engine/internal/edge"
+	"github.com/tributary-dl/tributary/engine/internal/storage"
+)
+
+// Config is what a download needs of the engine. All fields are required but Peering.
+type Config struct {
+	Edge      *edge.Client
+	Disk      *storage.Committer
+	Marks     Marks
+	Journal   Journal
+	Peering   Peering         // nil: no peers at all
+	Limit     *budget.Limiter // all downloads together
+	Publish   func(api.Download)
+	Settings  func() api.Settings
+	CleanBoot bool // the last run of the service ended properly: file sizes and times may be trusted
+	Log       *slog.Logger
+}
+
+// ErrClosed is the answer of a download that has ended.
+var ErrClosed = errors.New("the download has been closed")
+
+// Download is a handle; all methods may be called from any goroutine.
+type Download struct {
+	id       string
+	commands chan command
+	done     chan struct{}
+	snapshot atomic.Pointer[api.Download]
+	actor    *actor
+}
+
+type command struct {
+	name  string // key of the table `allowed`; empty: always allowed
+	apply func(*actor) error
+	reply chan<- error
+}
+
+// New makes a download from its record. Run must be called for anything to happen.
+func New(c Config, r Record) *Download {
+	d := &Download{id: r.ID, commands: make(chan command, 64), done: make(chan struct{})}
+	d.actor = newActor(c, r, d)
+	d.actor.publish()
+	return d
+}
+
+// ID returns the download's name.
+func (d *Download) ID() string { return d.id }
+
+// Snapshot returns the newest published state.
+func (d *Download) Snapshot() api.Download { return *d.snapshot.Load() }
+
+// Run is the download's goroutine. It returns when ctx ends or after Remove, when every worker has
+// ended and files are closed.
+func (d *Download) Run(ctx context.Context) {
+	defer close(d.done)
+	d.actor.loop(ctx)
+}
+
+// do sends a command and waits until it has been applied and its effect published.
+func (d *Download) do(ctx context.Context, name string, apply func(*actor) error) error {
+	reply := make(chan error, 1)
+	select {
+	case d.commands <- command{name, apply, reply}:
+	case <-d.done:
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case err := <-reply:
+		return err
+	case <-d.done:
+		return ErrClosed
+	}
+}
+
+// post sends a worker's result; it never waits for the answer and is dropped when the download ends.
+func (d *Download) post(apply func(*actor)) {
+	select {
+	case d.commands <- command{apply: func(a *actor) error { apply(a); return nil }}:
+	case <-d.done:
+	}
+}
+
+// Pause stops it until Resume. What has been verified stays.
+func (d *Download) Pause(ctx context.Context) error { return d.change(ctx, "pause", (*actor).pause) }
+
+// Resume lets it run again; a failed one is tried anew.
+func (d *Download) Resume(ctx context.Context) error { return d.change(ctx, "resume", (*actor).resume) }
+
+// Admit gives or takes the right to be active (the engine's queue).
+func (d *Download) Admit(ctx context.Context, admitted bool) error {
+	return d.do(ctx, "", func(a *actor) error { a.setAdmitted(admitted); return nil })
+}
+
+// Move changes the place in the queue.
+func (d *Download) Move(ctx context.Context, priority int) error {
+	return d.change(ctx, "", func(a *actor) error { a.rec.Request.Priority = priority; return nil })
+}
+
+// SettingsChanged makes it look at the settings again.
+func (d *Download) SettingsChanged(ctx context.Context) error {
+	return d.do(ctx, "", func(a *actor) error { a.settingsChanged(); return nil })
+}
+
+// Remove ends the download for good. The part file goes; a finished file goes only if deleteFile. The
+// caller forgets the record afterwards.
+func (d *Download) Remove(ctx context.Context, deleteFile bool) error {
+	err := d.do(ctx, "", func(a *actor) error { a.remove(deleteFile); return nil })
+	if err != nil {
+		return err
+	}
+	<-d.done
+	return nil
+}
+
+// StorageFailed tells that the part file or the finished file can no longer be used.
+func (d *Download) StorageFailed(err error) { d.post(func(a *actor) { a.storageFailed(err) }) }
+
+// StopSharing withdraws a finished object from peers.
+func (d *Download) StopSharing(ctx context.Context) error {
+	return d.change(ctx, "", func(a *actor) error { a.rec.NotShared = true; a.updateSharing(); return nil })
+}
+
+// Detail returns the snapshot with sources, piece map and timeline.
+func (d *Download) Detail(ctx context.Context) (det api.Detail, err error) {
+	err = d.do(ctx, "", func(a *actor) error { det = a.detail(); return nil })
+	return det, err
+}
+
+// change applies a command and waits until the record with its effect is durable, so that what the
+// user was told survives a crash.
+func (d *Download) change(ctx context.Context, name string, apply func(*actor) error) error {
+	var saved <-chan error
+	err := d.do(ctx, name, func(a *actor) error {
+		if err := apply(a); err != nil {
+			return err
+		}
+		saved = a.save()
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return <-saved
+}
+
+// loop is the only goroutine that touches the actor.
+func (a *actor) loop(ctx context.Context) {
+	a.ctx = ctx
+	a.ticker = time.NewTicker(time.Hour)
+	defer a.ticker.Stop()
+	a.startIfWanted()
+	for !a.removed {
+		if len(a.pending) > 0 {
+			c := a.pending[0]
+			a.pending = a.pending[1:]
+			a.obey(c)
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			a.stopActivity()
+			a.leaveSharing()
+			a.closeObject()
+			<-a.save()
+			a.refusePending()
+			return
+		case c := <-a.handle.commands:
+			a.obey(c)
+		case <-a.retryTimer():
+			a.retryDue()
+		case <-a.ticker.C:
+			a.tick()
+		}
+	}
+	a.waitForWorkers()
+	a.refusePending()
+}
+
+// refusePending answers callers who came too late.
+func (a *actor) refusePending() {
+	for _, c := range a.pending {
+		c.reply <- ErrClosed
+	}
+}
+
+func (a *actor) obey(c command) {
+	err := error(nil)
+	if c.name != "" && !allowed[a.state][c.name] {
+		err = &api.Error{Code: api.ErrConflict, Message: "a download that is " + string(a.state) + " cannot " + c.name}
+	} else {
+		err = c.apply(a)
+	}
+	if c.reply != nil {
+		a.publishIfDue(true)
+		c.reply <- err
+	} else {
+		a.publishIfDue(false)
+	}
+}
+
+// goWorker runs f in the actor's group.
+func (a *actor) goWorker(f func()) {
+	a.workers.Add(1)
+	go func() {
+		defer a.workers.Done()
+		f()
+	}()
+}
+
+// save hands the record to the journal. The channel brings one value when it is durable.
+func (a *actor) save() <-chan error {
+	return a.cfg.Journal.Save(a.rec.ID, a.rec.encode())
+}
+
+func (a *actor) saveWithManifest() <-chan error {
+	return a.cfg.Journal.SaveManifest(a.rec.ID, a.rec.Manifest, a.rec.encode())
+}

@@ -1,0 +1,167 @@
+package download
+
+import (
+	"context"
+	"crypto/md5"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"io"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/tributary-dl/tributary/engine/api"
+	"github.com/tributary-dl/tributary/engine/internal/storage"
+)
+
+// finishIfDone ends the transfer when nothing is missing.
+func (a *actor) finishIfDone(t *transfer) bool {
+	if t != a.transfer() || t.left > 0 || t.streaming || a.state != api.StateDownloading {
+		return false
+	}
+	a.finish(t)
+	return true
+}
+
+// finish flushes, checks and renames, in a worker. The swarm stays: others may still want what we have.
+func (a *actor) finish(t *transfer) {
+	act := t.act
+	a.setState(api.StateFinishing)
+	a.look(t, time.Now())
+	a.publishIfDue(true)
+	d, file, unit := a.handle, a.file, t.geo.unit
+	rec := a.rec
+	known := "" // the publisher's SHA-256, proved by the pieces
+	if a.manifest != nil && a.manifest.Terms != nil && a.manifest.Terms.SHA256 != ([32]byte{}) {
+		known = hex.EncodeToString(a.manifest.Terms.SHA256[:])
+	}
+	journal := a.cfg.Journal
+	a.goWorker(func() {
+		sum, problem, err := check(act.ctx, file, unit, rec.Request.Checksum, known)
+		path := ""
+		if err == nil && problem == nil {
+			path, err = file.Finish(act.ctx, func(ident storage.Identity) error {
+				rec := rec
+				rec.File = &ident
+				return <-journal.Save(rec.ID, rec.encode())
+			})
+		}
+		d.post(func(a *actor) { a.finished(act, path, sum, problem, err) })
+	})
+}
+
+func (a *actor) finished(act *activity, path, sum string, problem *api.Problem, err error) {
+	if a.act != act {
+		return
+	}
+	switch {
+	case problem != nil:
+		a.stopActivity()
+		a.discardPart()
+		a.trouble(*problem, 0, false)
+		return
+	case err != nil && path == "":
+		if act.ctx.Err() == nil {
+			a.trouble(diskTrouble(err))
+		}
+		return
+	}
+	t := act.transfer
+	now := time.Now()
+	a.rec.Complete, a.rec.Finished, a.rec.SHA256 = true, &now, sum
+	a.rec.Path, a.rec.Name = path, filepath.Base(path)
+	a.rec.Active += time.Since(act.began)
+	a.rec.File = new(a.file.Identity())
+	a.problem = nil
+	a.rec.happened("Complete: %s from the edge, %s from peers", bytesText(a.rec.FromEdge), bytesText(a.rec.FromPeers))
+	a.log.Info("download complete", "path", path, "edge", a.rec.FromEdge, "peers", a.rec.FromPeers, "wasted", a.rec.Wasted)
+	a.shared, a.sharedAt = t.swarm, t.counted
+	if t.swarm != nil {
+		t.swarm.Seek(false)
+	}
+	a.setState(api.StateComplete)
+	a.report("completed", "")
+	t.settle(a)
+	act.cancel()
+	a.act = nil
+	a.ticker.Reset(time.Hour)
+	a.updateSharing()
+	a.save()
+	a.publishIfDue(true)
+}
+
+// check compares the whole file with the checksum that the user gave. It returns the file's SHA-256, from the
+// publisher where the pieces have proved it.
+func check(ctx context.Context, file *storage.Object, unit int64, checksum, known string) (sum string, p *api.Problem, err error) {
+	kind, want, _ := strings.Cut(checksum, ":")
+	if known != "" && (checksum == "" || kind == "sha-256") {
+		if checksum != "" && !strings.EqualFold(want, known) {
+			problem := checksumProblem(checksum, "sha-256:"+known)
+			return known, &problem, nil
+		}
+		return known, nil, nil
+	}
+	sha := sha256.New()
+	var other hash.Hash
+	w := io.Writer(sha)
+	if checksum != "" && kind != "sha-256" {
+		if other, err = hashOf(kind); err != nil {
+			return "", nil, err
+		}
+		w = io.MultiWriter(sha, other)
+	}
+	if err := readAll(ctx, file, unit, w); err != nil {
+		return "", nil, err
+	}
+	sum = hex.EncodeToString(sha.Sum(nil))
+	got := sum
+	if other != nil {
+		got = hex.EncodeToString(other.Sum(nil))
+	}
+	if checksum != "" && !strings.EqualFold(want, got) {
+		problem := checksumProblem(checksum, kind+":"+got)
+		return sum, &problem, nil
+	}
+	return sum, nil, nil
+}
+
+func hashOf(kind string) (hash.Hash, error) {
+	switch kind {
+	case "md5":
+		return md5.New(), nil
+	case "sha-1":
+		return sha1.New(), nil
+	case "sha-256":
+		return sha256.New(), nil
+	case "sha-512":
+		return sha512.New(), nil
+	}
+	return nil, fmt.Errorf("checksums of kind %q are not known", kind)
+}
+
+// NormalizeChecksum checks a user's checksum and writes it as KIND:hex. A bare number of hex digits tells its
+// own kind.
+func NormalizeChecksum(s string) (string, error) {
+	s = strings.ToLower(strings.TrimSpace(s))
+	if s == "" {
+		return "", nil
+	}
+	kind, digits, found := strings.Cut(s, ":")
+	if !found {
+		kind, digits = map[int]string{32: "md5", 40: "sha-1", 64: "sha-256", 128: "sha-512"}[len(s)], s
+	}
+	switch kind {
+	case "sha1", "sha256", "sha512":
+		kind = "sha-" + kind[3:]
+	}
+	h, err := hashOf(kind)
+	raw, hexErr := hex.DecodeString(digits)
+	if err != nil || hexErr != nil || len(raw) != h.Size() {
+		return "", fmt.Errorf("%q is not a checksum; write it as sha-256:HEX (also md5, sha-1, sha-512)", s)
+	}
+	return kind + ":" + digits, nil
+}

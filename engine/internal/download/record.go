@@ -1,0 +1,67 @@
+package download
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/tributary-dl/tributary/engine/api"
+	"github.com/tributary-dl/tributary/engine/internal/edge"
+	"github.com/tributary-dl/tributary/engine/internal/storage"
+)
+
+// Record is what survives a restart. The state database is readable by its owner only: it may hold the
+// user's passwords for servers.
+type Record struct {
+	ID       string
+	Request  api.AddRequest
+	Want     api.Want
+	Complete bool
+	Problem  *api.Problem // set: failed, waits for the user
+	Name     string
+	Path     string
+	Started  *time.Time
+	Finished *time.Time
+	Added    time.Time
+	Active   time.Duration // spent downloading
+
+	// What the URL named when it was first resolved.
+	Manifest   []byte         `json:"-"` // raw, stored beside the record; nil: a plain download
+	Resource   *edge.Resource // of a plain download: size, validator, mirrors
+	File       *storage.Identity
+	Validators map[string]edge.Validator // what each mirror said of its bytes, by URL
+	Restarts   int                       // times that the file on the server had changed
+
+	FromEdge, FromPeers, Wasted, Uploaded int64 // bytes
+	SHA256                                string
+	NotShared                             bool // withdrawn by the user
+	ReportID                              [16]byte
+	ReportSeq                             uint32
+	Timeline                              []api.Happened
+}
+
+// ParseRecord reads what Download saved.
+func ParseRecord(raw []byte) (r Record, err error) {
+	if err := json.Unmarshal(raw, &r); err != nil {
+		return r, fmt.Errorf("record of a download: %w", err)
+	}
+	return r, nil
+}
+
+// encode writes the record for the state database. Nothing in it can fail to be JSON.
+func (r *Record) encode() []byte {
+	raw, err := json.Marshal(r)
+	if err != nil {
+		panic(err)
+	}
+	return raw
+}
+
+const timelineLength = 200
+
+func (r *Record) happened(format string, args ...any) {
+	r.Timeline = append(r.Timeline, api.Happened{Time: time.Now(), Text: fmt.Sprintf(format, args...)})
+	if n := len(r.Timeline) - timelineLength; n > 0 {
+		r.Timeline = append(r.Timeline[:0:0], r.Timeline[n:]...)
+	}
+}

@@ -1,0 +1,226 @@
+package download
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/tributary-dl/tributary/engine/api"
+	"github.com/tributary-dl/tributary/engine/internal/edge"
+	"github.com/tributary-dl/tributary/engine/internal/manifest"
+	"github.com/tributary-dl/tributary/engine/internal/storage"
+)
+
+// plainPiece is the unit in which a download without a manifest is fetched and marked, in bytes.
+const plainPiece = 1 << 20
+
+// maxRestarts bounds how often a file that changes on the server is begun anew.
+const maxRestarts = 3
+
+func (a *actor) edgeRequest() edge.Request {
+	r := a.rec.Request
+	proxy := r.Proxy
+	if proxy == "" {
+		proxy = a.cfg.Settings().Proxy
+	}
+	return edge.Request{URL: r.URL, Mirrors: r.Mirrors, User: r.User, Password: r.Password, Headers: r.Headers,
+		Cookies: r.Cookies, Proxy: proxy, AllowLocal: r.AllowLocal}
+}
+
+// resolve asks the edge what the URL names, in a worker.
+func (a *actor) resolve(act *activity) {
+	request, known := a.edgeRequest(), a.rec.Resource
+	d := a.handle
+	a.goWorker(func() {
+		res, raw, err := lookUp(act.ctx, a.cfg.Edge, request, known)
+		d.post(func(a *actor) {
+			if a.act == act && act.ctx.Err() == nil {
+				a.resolved(act, res, raw, err)
+			}
+		})
+	})
+}
+
+// lookUp returns what the URL names and, if there is one that is not known yet, the raw manifest.
+func lookUp(ctx context.Context, c *edge.Client, request edge.Request, known *edge.Resource) (*edge.Resource, []byte, error) {
+	res, err := c.Resolve(ctx, request)
+	if err != nil || res.ManifestURL == "" || known != nil && known.ManifestURL == res.ManifestURL {
+		return res, nil, err
+	}
+	raw, err := c.Manifest(ctx, request, res.ManifestURL)
+	return res, raw, err
+}
+
+func (a *actor) resolved(act *activity, res *edge.Resource, raw []byte, err error) {
+	switch {
+	case err != nil && a.manifest != nil && a.rec.Resource != nil:
+		// The edge is away, but peers may not be, and the manifest says all that must be known.
+		a.log.Info("edge does not answer; going on with what is known", "err", err)
+		res = a.rec.Resource
+	case err != nil:
+		a.edgeTrouble(err)
+		return
+	case a.changed(res):
+		if !a.startAnew() {
+			return
+		}
+	}
+	if raw != nil {
+		m, err := manifest.Parse(raw)
+		if err != nil {
+			a.trouble(api.Problem{Code: api.CodeManifest, Title: "The publisher's description is not acceptable", Severity: api.SeverityError,
+				Text:   fmt.Sprintf("The publisher's description of this file was refused: %v. Nothing was downloaded.", err),
+				Remedy: "Tell the publisher."}, 0, false)
+			return
+		}
+		a.manifest, a.rec.Manifest = m, raw
+		a.rec.Resource = res
+		a.saveWithManifest()
+	}
+	if m := a.manifest; m != nil && !m.Single {
+		a.trouble(api.Problem{Code: api.CodeManifest, Title: "Several files", Severity: api.SeverityError,
+			Text: "This link names a folder of several files, which this version cannot download as one.", Remedy: "Ask the publisher for single files."}, 0, false)
+		return
+	}
+	a.rec.Resource = res
+	a.reserve(act)
+}
+
+// changed tells whether the server has another file now than the one that was begun.
+func (a *actor) changed(now *edge.Resource) bool {
+	was := a.rec.Resource
+	if was == nil || a.rec.File == nil {
+		return false
+	}
+	if now.ManifestURL != was.ManifestURL {
+		return true
+	}
+	if a.manifest != nil {
+		return false // the hashes decide
+	}
+	return now.Changed(was)
+}
+
+// startAnew drops what belongs to an earlier version of the file: two versions are never spliced.
+func (a *actor) startAnew() bool {
+	if a.rec.Restarts++; a.rec.Restarts > maxRestarts {
+		a.trouble(api.Problem{Code: api.CodeChanged, Title: "The file keeps changing", Severity: api.SeverityError,
+			Text:   "The file on the server changed while it was being downloaded, again and again.",
+			Remedy: "Try again later, or ask the site's owner."}, 0, false)
+		return false
+	}
+	a.rec.happened("The file on the server has changed; starting it again from the beginning")
+	a.discardPart()
+	a.manifest, a.rec.Manifest, a.rec.Resource = nil, nil, nil
+	return true
+}
+
+// discardPart deletes the unfinished file and forgets what was counted of it.
+func (a *actor) discardPart() {
+	if a.rec.File != nil {
+		if a.file == nil {
+			a.file, _ = a.cfg.Disk.Reopen(a.ctx, a.rec.ID, *a.rec.File, a.layout(), nil, false)
+		}
+		if a.file != nil {
+			if err := a.file.Discard(); err != nil {
+				a.log.Warn("deleting a part file", "err", err)
+			}
+		}
+		if err := a.cfg.Marks.ClearDurable(a.rec.ID, nil); err != nil {
+			a.log.Warn("forgetting a part file", "err", err)
+		}
+	}
+	a.file, a.rec.File = nil, nil
+	a.rec.Wasted += a.rec.FromEdge + a.rec.FromPeers
+	a.rec.FromEdge, a.rec.FromPeers = 0, 0
+}
+
+func (a *actor) layout() storage.Layout {
+	if m := a.manifest; m != nil {
+		return storage.Layout{Length: m.Length, PieceLength: m.PieceLength}
+	}
+	return storage.Layout{Length: a.rec.Resource.Size, PieceLength: plainPiece}
+}
+
+// reserve opens the part file, or makes one, in a worker.
+func (a *actor) reserve(act *activity) {
+	dir, name := a.rec.Request.Dir, a.rec.Request.Out
+	if dir == "" {
+		dir = a.cfg.Settings().Dir
+	}
+	if name == "" && a.manifest != nil {
+		name = a.manifest.Name
+	}
+	if name == "" {
+		name = a.rec.Resource.Name
+	}
+	name = storage.SafeName(name)
+	layout, ident, id := a.layout(), a.rec.File, a.rec.ID
+	d, cfg := a.handle, a.cfg
+	verify := a.verifier()
+	a.goWorker(func() {
+		file, err := openFile(act.ctx, cfg, id, dir, name, layout, ident, verify)
+		d.post(func(a *actor) {
+			switch {
+			case a.act != act || act.ctx.Err() != nil:
+				if file != nil {
+					a.file = file
+					a.rec.File = new(file.Identity())
+				}
+			case err != nil:
+				p, retry, passing := diskTrouble(err)
+				if p.Code == api.CodeFileTouched {
+					a.rec.File = nil
+					a.discardPart()
+				}
+				a.trouble(p, retry, passing)
+			default:
+				a.reserved(act, file)
+			}
+		})
+	})
+}
+
+// openFile reopens the part file of an earlier run and re-hashes what cannot be trusted, or makes a new one.
+func openFile(ctx context.Context, c Config, id, dir, name string, l storage.Layout, ident *storage.Identity,
+	verify func(int, []byte) bool) (*storage.Object, error) {
+	if ident == nil {
+		return c.Disk.Create(ctx, id, dir, name, l)
+	}
+	durable, err := c.Marks.Durable(id)
+	if err != nil {
+		return nil, err
+	}
+	file, err := c.Disk.Reopen(ctx, id, *ident, l, durable, c.CleanBoot)
+	if err != nil || verify == nil {
+		return file, err
+	}
+	doubtful, err := file.Doubtful()
+	if err == nil {
+		_, err = file.Recheck(ctx, doubtful, verify)
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close(context.WithoutCancel(ctx)))
+	}
+	return file, nil
+}
+
+// verifier returns the check of a piece against the manifest; nil for a plain download.
+func (a *actor) verifier() func(int, []byte) bool {
+	if a.manifest == nil {
+		return nil
+	}
+	return a.manifest.Verify
+}
+
+func (a *actor) reserved(act *activity, file *storage.Object) {
+	a.file = file
+	ident := file.Identity()
+	a.rec.File = &ident
+	a.rec.Path = file.Path()
+	a.rec.Name = filepath.Base(a.rec.Path)
+	a.save()
+	a.beginTransfer(act, time.Now())
+}

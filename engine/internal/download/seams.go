@@ -1,0 +1,75 @@
+package download
+
+import (
+	"github.com/tributary-dl/tributary/engine/api"
+	"github.com/tributary-dl/tributary/engine/internal/manifest"
+	"github.com/tributary-dl/tributary/engine/internal/storage"
+	"github.com/tributary-dl/tributary/engine/internal/swarm"
+)
+
+// Journal keeps records. Save returns at once; the channel brings one value when the record, or a
+// newer one of the same download, is durable.
+type Journal interface {
+	Save(id string, record []byte) <-chan error
+	SaveManifest(id string, manifest, record []byte) <-chan error
+}
+
+// Marks is where the pieces on disk are remembered.
+type Marks interface {
+	Durable(id string) (storage.Bitmap, error)
+	ClearDurable(id string, pieces []int) error // nil: all
+}
+
+// Peering connects objects with their swarms. It is implemented over the piece engine, ICE and the
+// session with the control plane; none of its methods waits for the network.
+type Peering interface {
+	// Join makes the object known to peers and, if seek, looks for some. GrantURL is the base URL of
+	// the edge that issues grants.
+	Join(o Object, seek bool) (Swarm, error)
+}
+
+// Object is what a swarm is about.
+type Object struct {
+	Manifest *manifest.Manifest
+	Data     *storage.Object
+	GrantURL string
+	ReportID [16]byte // names the download in reports to the control plane
+	Observer Observer // called from the swarm's goroutine
+}
+
+// Observer hears of pieces; it must not block.
+type Observer interface {
+	PieceVerified(i int, bytes int64) // verified and in Object.Data; bytes is the piece's size
+	PieceRejected(i int, bytes int64)
+	PeersChanged()
+	StorageFailed(error)
+}
+
+// Totals are payload bytes since Join.
+type Totals struct {
+	Received, Wasted, Sent int64
+	Peers                  int // connected
+	Delivering             int // connected, not stalled
+}
+
+// Swarm is one object's peers.
+type Swarm interface {
+	Want(pieces ...int)
+	Unwant(pieces ...int)
+	Progress(dst []swarm.PieceProgress) // dst has room for all pieces
+	Availability(dst []uint16) []uint16
+	Done(i int)
+	Totals() Totals
+	Sources() []api.Source
+	Seek(bool)                 // look for peers, or not any more
+	ReportProgress(p Progress) // to the control plane; cumulative
+	Leave()
+}
+
+// Progress is what is reported to the control plane.
+type Progress struct {
+	Sequence                             uint32
+	Total, Edge, Peers, Wasted, Uploaded int64
+	Milliseconds                         int64
+	Outcome, Reason                      string
+}

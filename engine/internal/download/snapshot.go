@@ -1,0 +1,229 @@
+package download
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/tributary-dl/tributary/engine/api"
+	"github.com/tributary-dl/tributary/engine/internal/edge"
+	"github.com/tributary-dl/tributary/engine/internal/hybrid"
+)
+
+// publishEvery bounds how often progress is published; changes of state go out at once.
+const publishEvery = 200 * time.Millisecond
+
+// publishIfDue publishes when something changed and either now is set or the last time is long ago.
+func (a *actor) publishIfDue(now bool) {
+	if !a.dirty && !now || !now && time.Since(a.publishedAt) < publishEvery {
+		return
+	}
+	a.publish()
+}
+
+func (a *actor) publish() {
+	s := a.snapshot()
+	a.dirty, a.publishedAt = false, time.Now()
+	a.handle.snapshot.Store(&s)
+	a.cfg.Publish(s)
+}
+
+func (a *actor) snapshot() api.Download {
+	r := &a.rec
+	s := api.Download{ID: r.ID, URL: edge.WithoutUser(r.Request.URL), Name: r.Name, Path: r.Path, State: a.state, Want: r.Want,
+		Verdict: api.VerdictUnverified, Priority: r.Request.Priority, TotalBytes: a.total(), BytesFromEdge: r.FromEdge,
+		BytesFromPeers: r.FromPeers, BytesWasted: r.Wasted, BytesUploaded: r.Uploaded, ETASeconds: -1, Problem: a.problem,
+		SHA256: r.SHA256, Checksum: r.Request.Checksum, Added: r.Added, Started: r.Started, Finished: r.Finished,
+		Active: r.Active.Seconds()}
+	if s.Name == "" {
+		s.Name = nameFromURL(s.URL)
+	}
+	if r.Request.Checksum != "" {
+		s.Verdict = api.VerdictHash
+	}
+	if m := a.manifest; m != nil {
+		s.ContentID = m.ID.String()
+		if m.Terms != nil {
+			s.Verdict, s.Publisher, s.Mode = api.VerdictPublisher, m.Terms.Publisher, string(m.Terms.Policy.Mode)
+		}
+	}
+	switch {
+	case r.Complete:
+		s.VerifiedBytes, s.DurableBytes = max(s.TotalBytes, r.FromEdge+r.FromPeers), max(s.TotalBytes, r.FromEdge+r.FromPeers)
+		s.TotalBytes = s.VerifiedBytes
+		s.Shared = a.sharedNow()
+		if a.shared != nil {
+			s.Peers = a.sharedAt.Peers
+		}
+	case a.file != nil:
+		p := a.file.Progress()
+		s.VerifiedBytes, s.DurableBytes = p.VerifiedLength, p.DurableLength
+	default:
+		s.VerifiedBytes = r.FromEdge + r.FromPeers
+		s.DurableBytes = s.VerifiedBytes
+	}
+	if t := a.transfer(); t != nil {
+		a.describeTransfer(&s, t)
+	}
+	s.Note = a.note(s)
+	return s
+}
+
+func (a *actor) describeTransfer(s *api.Download, t *transfer) {
+	s.Active += time.Since(t.act.began).Seconds()
+	e, p, up := t.meter.rates()
+	s.EdgeRate, s.PeerRate, s.UploadRate = int64(e), int64(p), int64(up)
+	s.Rate = s.EdgeRate + s.PeerRate
+	s.Peers = t.counted.Peers
+	if t.claims > 0 {
+		s.Edges = len(t.source.Stats())
+	}
+	if s.Rate > 0 && s.TotalBytes > 0 {
+		s.ETASeconds = (s.TotalBytes - s.VerifiedBytes) / s.Rate
+	}
+}
+
+// note is one line of plain words about what happens now.
+func (a *actor) note(s api.Download) string {
+	switch s.State {
+	case api.StateQueued:
+		return "Waits for its turn"
+	case api.StateResolving:
+		return "Asking the server"
+	case api.StateFinishing:
+		return "Checking and giving it its name"
+	case api.StatePaused:
+		return "Paused"
+	case api.StateWaiting, api.StateFailed:
+		if s.Problem != nil {
+			return s.Problem.Title
+		}
+		return ""
+	case api.StateComplete:
+		if s.Shared {
+			return "Complete · offered to peers"
+		}
+		return "Complete"
+	}
+	t := a.transfer()
+	if t == nil {
+		return ""
+	}
+	var from []string
+	if s.EdgeRate > 0 || t.claims > 0 {
+		from = append(from, "the edge")
+	}
+	if s.Peers > 0 {
+		from = append(from, plural(s.Peers, "peer"))
+	}
+	line := "Waiting for the first bytes"
+	if len(from) > 0 {
+		line = "From " + strings.Join(from, " and ")
+	}
+	if t.edgeErr != nil {
+		line += " · the edge does not answer"
+	}
+	if limit := a.limitInForce(); limit > 0 && s.Rate > limit*9/10 {
+		line += " · limited by your " + bytesText(limit) + "/s setting"
+	}
+	return line
+}
+
+func (a *actor) limitInForce() int64 {
+	limit := a.cfg.Settings().DownloadLimit
+	if own := a.rec.Request.RateLimit; own > 0 && (limit == 0 || own < limit) {
+		limit = own
+	}
+	return limit
+}
+
+// why says what limits the speed.
+func (a *actor) why(s api.Download) string {
+	t := a.transfer()
+	if t == nil {
+		return ""
+	}
+	limit := a.limitInForce()
+	switch {
+	case limit > 0 && s.Rate > limit*9/10:
+		return "Your limit of " + bytesText(limit) + "/s."
+	case t.swarm == nil:
+		return "The edge: there are no peers for this file."
+	case s.Peers == 0:
+		return "The edge: no peer has been reached yet."
+	case t.allowance >= hybrid.Unlimited:
+		return "Edge and peers give all they have."
+	default:
+		return fmt.Sprintf("Your link or the publisher's plan: peers suffice, so the edge is held to %s/s to save the publisher's bytes.", bytesText(int64(t.allowance)))
+	}
+}
+
+func (a *actor) detail() api.Detail {
+	s := a.snapshot()
+	d := api.Detail{Download: s, Timeline: a.rec.Timeline, Why: a.why(s)}
+	t := a.transfer()
+	switch {
+	case t != nil:
+		for _, h := range t.source.Stats() {
+			d.Sources = append(d.Sources, api.Source{Kind: "edge", Name: h.Name, Received: h.Bytes, Rate: h.Rate, State: h.State})
+		}
+		if t.swarm != nil {
+			d.Sources = append(d.Sources, t.swarm.Sources()...)
+		}
+		d.Pieces, d.PieceLength = t.pieceMap(), t.geo.unit
+	case a.shared != nil:
+		d.Sources = a.shared.Sources()
+	}
+	return d
+}
+
+const longestMap = 4096
+
+// pieceMap is one letter a piece, sampled if there are too many.
+func (t *transfer) pieceMap() string {
+	n := len(t.origin)
+	out := make([]byte, min(n, longestMap))
+	for k := range out {
+		i := k * n / len(out)
+		out[k] = t.origin[i]
+		if out[k] == api.PieceMissing && t.pieces[i].Outstanding > 0 {
+			out[k] = api.PiecePeers
+		}
+	}
+	return string(out)
+}
+
+func nameFromURL(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return raw
+	}
+	path := strings.TrimRight(u.Path, "/")
+	if i := strings.LastIndexByte(path, '/'); i >= 0 && path[i+1:] != "" {
+		return path[i+1:]
+	}
+	return u.Host
+}
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
+}
+
+// bytesText writes a number of bytes for people, in powers of ten as disks and links are sold.
+func bytesText(n int64) string {
+	value, unit := float64(n), "B"
+	for _, u := range []string{"kB", "MB", "GB", "TB"} {
+		if value < 1000 {
+			break
+		}
+		value, unit = value/1000, u
+	}
+	if unit == "B" || value >= 100 {
+		return fmt.Sprintf("%.0f %s", value, unit)
+	}
+	return fmt.Sprintf("%.1f %s", value, unit)
+}

@@ -1,0 +1,25 @@
+package download
+
+import "github.com/tributary-dl/tributary/engine/api"
+
+// allowed says which of the user's commands make sense in which state. Asking for what already holds
+// is no error.
+var allowed = map[api.State]map[string]bool{
+	api.StateQueued:      {"pause": true, "resume": true},
+	api.StateResolving:   {"pause": true, "resume": true},
+	api.StateDownloading: {"pause": true, "resume": true},
+	api.StateFinishing:   {"pause": false, "resume": true},
+	api.StateComplete:    {"pause": false, "resume": false},
+	api.StatePaused:      {"pause": true, "resume": true},
+	api.StateWaiting:     {"pause": true, "resume": true},
+	api.StateFailed:      {"pause": false, "resume": true},
+}
+
+// Active tells whether a download in this state takes a place in the queue.
+func Active(s api.State) bool {
+	switch s {
+	case api.StateResolving, api.StateDownloading, api.StateFinishing, api.StateWaiting:
+		return true
+	}
+	return false
+}

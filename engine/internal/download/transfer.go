@@ -1,0 +1,414 @@
+package download
+
+import (
+	"hash/fnv"
+	"math"
+	"sync/atomic"
+	"time"
+
+	"github.com/tributary-dl/tributary/control/protocol"
+	"github.com/tributary-dl/tributary/engine/api"
+	"github.com/tributary-dl/tributary/engine/internal/budget"
+	"github.com/tributary-dl/tributary/engine/internal/edge"
+	"github.com/tributary-dl/tributary/engine/internal/hybrid"
+	"github.com/tributary-dl/tributary/engine/internal/swarm"
+)
+
+const (
+	tickEvery     = 100 * time.Millisecond
+	progressSave  = 5 * time.Second  // between records while bytes arrive
+	reportEvery   = 30 * time.Second // to the control plane
+	stallTime     = 600 * time.Millisecond
+	pacedInFlight = 400 * time.Millisecond // of work in flight at the edge while it is held back
+	noLimit       = -1                     // of a budget.Limiter
+	keptPrefixes  = 16                     // pieces of which a failed request's beginning is kept
+)
+
+// transfer is the part of an activity in which bytes arrive. The loop owns it; workers see the source,
+// the limiter and the counters.
+type transfer struct {
+	act     *activity
+	began   time.Time
+	geo     geometry
+	source  *edge.Source
+	limit   *budget.Limiter
+	pacer   *hybrid.Pacer
+	swarm   Swarm // nil: no peers for this one
+	counted Totals
+
+	pieces   []hybrid.Piece
+	done     []bool
+	origin   []byte // letters of the piece map
+	progress []swarm.PieceProgress
+	holders  []uint16
+	touched  []time.Duration // when a peer last did something about a piece
+	left     int             // pieces
+	cursor   int
+
+	claims    int          // edge requests under way
+	received  atomic.Int64 // bytes from the edge, as they come in
+	allowance float64
+	prefixes  map[int][]byte // beginnings of pieces whose request broke off
+
+	edgeErr   error     // the last request's, until one works again
+	edgeRetry time.Time // no request before
+	edgeWait  time.Duration
+	wrong     int // pieces from the edge with a wrong hash
+	meter     meter
+	savedAt   time.Time
+	reported  time.Time
+	streaming bool
+}
+
+func (a *actor) beginTransfer(act *activity, now time.Time) {
+	geo := a.geometry()
+	n := geo.pieces()
+	t := &transfer{act: act, began: now, geo: geo, pieces: make([]hybrid.Piece, n), done: make([]bool, n), origin: make([]byte, n),
+		progress: make([]swarm.PieceProgress, n), touched: make([]time.Duration, n), left: n, allowance: hybrid.Unlimited,
+		prefixes: map[int][]byte{}, savedAt: now, reported: now}
+	act.transfer = t
+	for i := range n {
+		t.origin[i] = api.PieceMissing
+		if a.file.Verified(i) {
+			t.done[i], t.origin[i] = true, api.PieceHad
+			t.left--
+		}
+	}
+	t.limit = budget.NewLimiter(noLimit)
+	limits := budget.Chain{t.limit, a.cfg.Limit}
+	if r := a.rec.Request.RateLimit; r > 0 {
+		limits = append(limits, budget.NewLimiter(float64(r)))
+	}
+	var err error
+	t.source, err = a.cfg.Edge.Source(a.rec.Resource, a.edgeURLs(), edge.SourceOptions{Limiter: limits,
+		Connections: a.cfg.Settings().Connections, Hashed: a.manifest != nil, Validators: a.rec.Validators})
+	if err != nil {
+		a.edgeTrouble(err)
+		return
+	}
+	a.setState(api.StateDownloading)
+	had := a.file.Progress().VerifiedLength
+	if had > 0 {
+		a.rec.happened("Going on at %d%%", percent(had, a.total()))
+	} else {
+		a.rec.happened("Started")
+	}
+	mode := hybrid.EdgeOnly
+	if m := a.manifest; m != nil {
+		mode = a.joinSwarm(t)
+		t.cursor = int(fnvOf(a.rec.ReportID[:])) % max(1, n)
+	}
+	t.pacer = hybrid.NewPacer(mode, max(0, a.total()-had))
+	a.ticker.Reset(tickEvery)
+	if !a.rec.Resource.Ranges || a.rec.Resource.Size < 0 {
+		a.beginStream(t)
+		return
+	}
+	a.tick()
+}
+
+// joinSwarm looks for peers if publisher and manifest allow it.
+func (a *actor) joinSwarm(t *transfer) hybrid.Mode {
+	m := a.manifest
+	if a.cfg.Peering == nil || m.Terms == nil || !m.Terms.Policy.Peers || t.left == 0 {
+		return hybrid.EdgeOnly
+	}
+	swarm, err := a.cfg.Peering.Join(a.object(), true)
+	if err != nil {
+		a.log.Warn("joining the swarm", "err", err)
+		return hybrid.EdgeOnly
+	}
+	t.swarm = swarm
+	missing := make([]int, 0, t.left)
+	for i, done := range t.done {
+		if !done {
+			missing = append(missing, i)
+		}
+	}
+	swarm.Want(missing...)
+	if m.Terms.Policy.Mode == protocol.ModeOffload {
+		return hybrid.Offload
+	}
+	return hybrid.Speed
+}
+
+func (a *actor) object() Object {
+	return Object{Manifest: a.manifest, Data: a.file, GrantURL: a.rec.Resource.URL, ReportID: a.rec.ReportID, Observer: observer{a.handle}}
+}
+
+// edgeURLs are all places that serve the bytes.
+func (a *actor) edgeURLs() []string {
+	urls := append([]string{a.rec.Resource.URL}, a.rec.Resource.Mirrors...)
+	urls = append(urls, a.rec.Request.Mirrors...)
+	if a.manifest != nil && a.manifest.Terms != nil {
+		urls = append(urls, a.manifest.Terms.Edges...)
+	}
+	seen := map[string]bool{}
+	unique := urls[:0]
+	for _, u := range urls {
+		if !seen[u] {
+			seen[u] = true
+			unique = append(unique, u)
+		}
+	}
+	return unique
+}
+
+// observer turns what the swarm says into commands.
+type observer struct{ d *Download }
+
+func (o observer) PieceVerified(i int, bytes int64) {
+	o.d.post(func(a *actor) { a.pieceFromPeers(i, bytes) })
+}
+
+func (o observer) PieceRejected(i int, bytes int64) {
+	o.d.post(func(a *actor) {
+		a.rec.Wasted += bytes
+		a.rec.happened("A peer sent a wrong piece; it was dropped")
+	})
+}
+
+func (o observer) PeersChanged() {
+	o.d.post(func(a *actor) {
+		a.dirty = true
+		if a.shared != nil {
+			a.tickShared()
+		}
+	})
+}
+
+func (o observer) StorageFailed(err error) {
+	o.d.post(func(a *actor) { a.storageFailed(err) })
+}
+
+// tick is the heartbeat of a transfer: look, decide, act, publish.
+func (a *actor) tick() {
+	t := a.transfer()
+	if t == nil {
+		a.tickShared()
+		return
+	}
+	now := time.Now()
+	a.look(t, now)
+	if a.finishIfDone(t) {
+		return
+	}
+	a.schedule(t, now)
+	if a.gaveUp(t, now) {
+		return
+	}
+	if now.Sub(t.savedAt) > progressSave {
+		t.savedAt = now
+		a.save()
+	}
+	if now.Sub(t.reported) > reportEvery {
+		t.reported = now
+		a.report("", "")
+	}
+	a.dirty = true
+	a.publishIfDue(false)
+}
+
+func (a *actor) transfer() *transfer {
+	if a.act == nil {
+		return nil
+	}
+	return a.act.transfer
+}
+
+// look brings the view up to date with what peers have done since the last tick.
+func (a *actor) look(t *transfer, now time.Time) {
+	elapsed := now.Sub(t.began)
+	var totals Totals
+	if t.swarm != nil {
+		totals = t.swarm.Totals()
+		t.refreshPieces(elapsed)
+		a.rec.Wasted += totals.Wasted - t.counted.Wasted
+		a.rec.Uploaded += totals.Sent - t.counted.Sent
+		t.counted = totals
+	}
+	t.meter.add(now, t.received.Load(), totals.Received, totals.Sent)
+	t.allowance = t.pacer.Step(hybrid.Sample{Now: elapsed, EdgeBytes: t.received.Load(), PeerBytes: totals.Received,
+		Remaining: max(0, a.total()-a.file.Progress().VerifiedLength), Peers: totals.Delivering, EdgeAlive: t.edgeErr == nil})
+	if t.allowance >= hybrid.Unlimited || t.allowance <= 0 {
+		t.limit.SetRate(noLimit) // at 0 nothing new is asked for; what is under way may end
+	} else {
+		t.limit.SetRate(t.allowance)
+	}
+}
+
+func (t *transfer) refreshPieces(elapsed time.Duration) {
+	t.swarm.Progress(t.progress)
+	t.holders = t.swarm.Availability(t.holders)
+	for i := range t.pieces {
+		if t.done[i] {
+			continue
+		}
+		p, now := &t.pieces[i], t.progress[i]
+		if now.Outstanding != p.Outstanding || now.Received != p.Received {
+			t.touched[i] = elapsed
+		}
+		p.Outstanding, p.Received, p.Idle = now.Outstanding, now.Received, elapsed-t.touched[i]
+		if i < len(t.holders) {
+			p.Holders = int(t.holders[i])
+		}
+	}
+}
+
+// schedule starts the edge requests that the picker asks for.
+func (a *actor) schedule(t *transfer, now time.Time) {
+	if t.streaming || t.act.ctx.Err() != nil || now.Before(t.edgeRetry) {
+		return
+	}
+	edgeRate, peerRate, _ := t.meter.rates()
+	slots := t.slots(a.cfg.Settings().Connections, t.geo.unit) - t.claims
+	if t.edgeErr != nil {
+		slots = min(slots, 1-t.claims) // one request finds out whether the edge is back
+	}
+	runs := hybrid.Pick(hybrid.View{Pieces: t.pieces, Done: t.done, PieceLength: t.geo.unit, Cursor: t.cursor,
+		Allowance: t.allowance, EdgeRate: max(edgeRate, t.pacer.AloneRate()/2), PeerRate: peerRate, Slots: slots,
+		Peers: t.counted.Delivering, Swarming: t.swarm != nil, StallTime: stallTime})
+	for _, run := range runs {
+		if t.swarm != nil && !run.Duplicate && !a.claim(t, run) {
+			continue
+		}
+		for i := run.First; i < run.First+run.Count; i++ {
+			t.pieces[i].Claimed = true
+			t.origin[i] = api.PieceClaimed
+		}
+		t.cursor = (run.First + run.Count) % len(t.pieces)
+		t.claims++
+		a.fetch(t, run)
+	}
+}
+
+// slots is how many edge requests may be under way: all when the edge may run free, else as many as the
+// allowance keeps busy for a moment.
+func (t *transfer) slots(connections int, pieceLength int64) int {
+	connections = max(1, connections)
+	if t.allowance >= hybrid.Unlimited {
+		if t.swarm != nil && t.counted.Delivering > 0 {
+			return min(connections, 4) // what is in flight is what the edge still sends when it is held back
+		}
+		return connections
+	}
+	return min(connections, max(1, int(math.Ceil(t.allowance*pacedInFlight.Seconds()/float64(pieceLength)))))
+}
+
+// claim takes pieces away from peers. A peer may have been asked in the meantime: then the piece stays
+// theirs.
+func (a *actor) claim(t *transfer, run hybrid.Run) bool {
+	for i := run.First; i < run.First+run.Count; i++ {
+		t.swarm.Unwant(i)
+	}
+	t.swarm.Progress(t.progress)
+	for i := run.First; i < run.First+run.Count; i++ {
+		if t.progress[i].Outstanding > 0 {
+			for j := run.First; j < run.First+run.Count; j++ {
+				t.swarm.Want(j)
+			}
+			return false
+		}
+	}
+	return true
+}
+
+// pieceFromPeers counts a piece that the swarm has verified and handed to the disk.
+func (a *actor) pieceFromPeers(i int, bytes int64) {
+	t := a.transfer()
+	if t == nil || i >= len(t.done) {
+		return
+	}
+	if t.done[i] {
+		a.rec.Wasted += bytes
+		return
+	}
+	t.done[i], t.origin[i] = true, api.PieceFromPeer
+	delete(t.prefixes, i)
+	t.left--
+	a.rec.FromPeers += t.geo.size(i)
+	if t.left == 0 {
+		a.finishIfDone(t)
+	}
+}
+
+// pieceFromEdge counts a piece that a worker has verified and written.
+func (a *actor) pieceFromEdge(t *transfer, i int) {
+	size := t.geo.size(i)
+	t.edgeErr, t.edgeWait = nil, 0
+	a.problem = nil
+	if t.done[i] {
+		a.rec.Wasted += size
+		return
+	}
+	t.done[i], t.origin[i] = true, api.PieceFromEdge
+	t.left--
+	a.rec.FromEdge += size
+	if t.swarm != nil {
+		a.rec.Wasted += t.pieces[i].Received
+		t.swarm.Done(i)
+	}
+}
+
+// gaveUp turns a lasting failure of the edge into trouble, unless peers carry on.
+func (a *actor) gaveUp(t *transfer, now time.Time) bool {
+	if t.edgeErr == nil || t.claims > 0 || t.streaming {
+		return false
+	}
+	if t.swarm != nil && t.counted.Delivering > 0 {
+		return false
+	}
+	if now.Before(t.edgeRetry) && t.swarm != nil {
+		return false // peers may still be found
+	}
+	err := t.edgeErr
+	t.edgeErr = nil
+	a.edgeTrouble(err)
+	a.publishIfDue(true)
+	return true
+}
+
+// stop ends what the transfer runs; its workers are waited for by the caller.
+func (t *transfer) stop(a *actor) {
+	t.limit.SetRate(noLimit) // nobody shall wait for bytes that are not wanted any more
+	if t.swarm != nil {
+		totals := t.swarm.Totals()
+		a.rec.Wasted += totals.Wasted - t.counted.Wasted
+		a.rec.Uploaded += totals.Sent - t.counted.Sent
+		t.counted = totals
+		a.goWorker(t.swarm.Leave)
+	}
+}
+
+// settle counts what did not become a piece, when all workers have ended.
+func (t *transfer) settle(a *actor) {
+	for _, p := range t.prefixes {
+		a.rec.Wasted += int64(len(p))
+	}
+	if t.source != nil {
+		a.rec.Validators = t.source.Validators()
+	}
+}
+
+func (a *actor) total() int64 {
+	if a.manifest != nil {
+		return a.manifest.Length
+	}
+	if a.rec.Resource != nil {
+		return a.rec.Resource.Size
+	}
+	return -1
+}
+
+func percent(part, whole int64) int64 {
+	if whole <= 0 {
+		return 0
+	}
+	return part * 100 / whole
+}
+
+func fnvOf(b []byte) uint32 {
+	h := fnv.New32a()
+	h.Write(b)
+	return h.Sum32() & math.MaxInt32
+}

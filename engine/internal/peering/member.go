@@ -1,0 +1,369 @@
+package peering
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/tributary-dl/tributary/control/protocol"
+	"github.com/tributary-dl/tributary/engine/api"
+	"github.com/tributary-dl/tributary/engine/internal/download"
+	"github.com/tributary-dl/tributary/engine/internal/edge"
+	"github.com/tributary-dl/tributary/engine/internal/peerlink"
+	"github.com/tributary-dl/tributary/engine/internal/session"
+	"github.com/tributary-dl/tributary/engine/internal/swarm"
+)
+
+const (
+	enoughPeers  = 12               // connected; more are taken only if they come by themselves
+	askedAtOnce  = 4                // what peerlink works on at a time
+	lookAgain    = 20 * time.Second // while there are enough peers, or none to be had
+	firstPause   = time.Second      // after a look-up that brought nobody new; doubles up to lookAgain
+	meetingTime  = 6 * time.Second  // after which introductions have come to an end, well or badly
+	idleSwarm    = 2 * time.Minute  // a shared object without peers keeps its swarm for so long
+	grantReserve = 5 * time.Minute  // before its end a grant is renewed
+)
+
+// member is one object's place among peers. The swarm exists while the object is being downloaded or has
+// peers; a shared object that nobody asks for costs nothing.
+type member struct {
+	service *Service
+	control *control
+	object  download.Object
+	ctx     context.Context
+	cancel  context.CancelFunc
+	wake    chan struct{}
+	work    sync.WaitGroup
+
+	mu       sync.Mutex
+	swarm    *swarm.Swarm // nil until needed
+	left     bool
+	seeking  bool
+	looking  bool  // seek runs
+	wanted   []int // pieces, while there is no swarm
+	known    map[swarm.PeerID]known
+	base     download.Totals // of swarms that were left
+	grant    []byte
+	grantEnd time.Time
+	idle     *time.Timer
+}
+
+// known is what is remembered of a peer that was met.
+type known struct {
+	session session.PeerID
+	path    api.PathKind
+	failed  time.Time // last attempt that failed
+}
+
+func (m *member) content() protocol.ContentID { return m.object.Manifest.ID }
+
+func (m *member) signal() {
+	select {
+	case m.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Seek looks for peers from now on, or does not any more.
+func (m *member) Seek(on bool) { m.setSeek(on) }
+
+func (m *member) setSeek(on bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.seeking = on
+	if !m.left {
+		m.announce()
+	}
+	if on && !m.looking && !m.left {
+		m.looking = true
+		m.work.Go(m.seek)
+	}
+	m.signal()
+}
+
+// announce offers the object if the user shares; m.mu is held.
+func (m *member) announce() {
+	if m.service.cfg.Settings().Sharing == api.SharingOff {
+		m.control.Withdraw(m.content())
+		return
+	}
+	p := m.object.Data.Progress()
+	percent := 100
+	if p.VerifiedLength < p.Length {
+		percent = int(p.VerifiedLength * 100 / max(1, p.Length))
+	}
+	m.control.Announce(m.content(), percent)
+}
+
+func (m *member) settingsChanged() {
+	m.mu.Lock()
+	if !m.left {
+		m.announce()
+	}
+	sw := m.swarm
+	m.mu.Unlock()
+	if sw != nil {
+		sw.Kick()
+	}
+}
+
+// seek looks up peers until nobody wants it any more.
+func (m *member) seek() {
+	pause := firstPause
+	for {
+		m.mu.Lock()
+		if m.left || !m.seeking {
+			m.looking = false
+			m.mu.Unlock()
+			return
+		}
+		m.announce()
+		m.mu.Unlock()
+		before := m.connected()
+		wait := lookAgain
+		if before < enoughPeers {
+			found, err := m.lookUp(min(askedAtOnce, enoughPeers-before))
+			switch {
+			case err != nil:
+				if m.ctx.Err() == nil {
+					m.service.log.Debug("looking for peers", "object", m.object.Manifest.Name, "err", err)
+				}
+				wait, pause = m.afterError(err, pause)
+			case found.Introduced > 0:
+				wait, pause = meetingTime, firstPause
+				if found.Holders > found.Introduced {
+					wait = time.Second // there are more; ask as soon as these have had a start
+				}
+			default:
+				wait, pause = pause, min(2*pause, lookAgain)
+			}
+			wait = max(wait, found.RetryAfter)
+		}
+		wait = wait*3/4 + rand.N(wait/2)
+		select {
+		case <-m.ctx.Done():
+		case <-m.wake:
+		case <-time.After(wait):
+		}
+	}
+}
+
+func (m *member) afterError(err error, pause time.Duration) (wait, next time.Duration) {
+	if r, ok := errors.AsType[*session.Refused](err); ok {
+		if r.Code == "bad_grant" || r.Code == "expired" {
+			m.mu.Lock()
+			m.grant = nil
+			m.mu.Unlock()
+		}
+		return max(pause, r.RetryAfter), min(2*pause, lookAgain)
+	}
+	return pause, min(2*pause, lookAgain)
+}
+
+func (m *member) lookUp(want int) (session.Found, error) {
+	grant, err := m.ensureGrant()
+	if err != nil {
+		return session.Found{}, err
+	}
+	ctx, cancel := context.WithTimeout(m.ctx, 10*time.Second)
+	defer cancel()
+	return m.control.Lookup(ctx, m.content(), grant, want, m.useless())
+}
+
+// useless names peers that need not be introduced: connected already, or just tried in vain.
+func (m *member) useless() (ids []session.PeerID) {
+	connected := map[swarm.PeerID]bool{}
+	for _, p := range m.stats() {
+		connected[p.ID] = true
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for id, k := range m.known {
+		if connected[id] || time.Since(k.failed) < time.Minute {
+			ids = append(ids, k.session)
+		}
+	}
+	return ids
+}
+
+// ensureGrant returns a grant that is good for a while, from an edge of the object.
+func (m *member) ensureGrant() ([]byte, error) {
+	m.mu.Lock()
+	grant, end := m.grant, m.grantEnd
+	m.mu.Unlock()
+	if grant != nil && time.Until(end) > grantReserve {
+		return grant, nil
+	}
+	ctx, cancel := context.WithTimeout(m.ctx, 15*time.Second)
+	defer cancel()
+	question := protocol.NewGrantRequest(m.content(), m.service.cfg.Device, time.Now())
+	sealed, err := m.service.cfg.Edges.Grant(ctx, edge.Request{URL: m.object.GrantURL}, m.object.GrantURL, question)
+	if err != nil {
+		return nil, fmt.Errorf("grant: %w", err)
+	}
+	g, err := protocol.OpenGrant(sealed, m.object.Manifest.Terms.GrantKey, time.Now())
+	if err != nil {
+		return nil, fmt.Errorf("grant: %w", err)
+	}
+	m.mu.Lock()
+	m.grant, m.grantEnd = sealed, g.Expires
+	m.mu.Unlock()
+	return sealed, nil
+}
+
+// judge checks the grant that a peer shows before anything is sent to it.
+func (m *member) judge(sealed []byte, peer protocol.DeviceKey) error {
+	g, err := protocol.OpenGrant(sealed, m.object.Manifest.Terms.GrantKey, time.Now())
+	switch {
+	case err != nil:
+		return err
+	case g.Content != m.content():
+		return errors.New("the grant is for another object")
+	case g.Device != peer:
+		return errors.New("the grant is another device's")
+	}
+	return nil
+}
+
+// meet connects to an introduced peer and offers the connection to the swarm.
+func (m *member) meet(in session.Introduction) {
+	id := swarm.PeerID(in.PeerKey.GUID())
+	m.mu.Lock()
+	grant, complete := m.grant, m.complete()
+	if m.left || complete && m.service.cfg.Settings().Sharing == api.SharingOff {
+		m.mu.Unlock()
+		return
+	}
+	m.work.Add(1)
+	m.mu.Unlock()
+	defer m.work.Done()
+
+	link, err := m.service.endpoint.Connect(m.ctx, peerlink.Introduction{ID: in.ID, Content: in.Content, PeerKey: in.PeerKey, Peer: in.Peer,
+		Controlling: in.Controlling, PeerAddress: in.PeerAddress.String(), SamePublicAddress: in.SamePublicAddress, PeerLocal: addrText(in)},
+		signaller{m.control}, peerlink.Hello{Content: in.Content, Grant: grant, Check: m.judge})
+	m.mu.Lock()
+	k := known{session: in.Peer}
+	if err != nil {
+		k.failed = time.Now()
+	} else {
+		k.path = link.Kind()
+	}
+	m.known[id] = k
+	m.mu.Unlock()
+	if err != nil {
+		m.service.log.Debug("meeting a peer", "peer", id, "err", err)
+		return
+	}
+	sw, err := m.ensureSwarm()
+	if err != nil {
+		link.Close()
+		m.service.log.Warn("joining a swarm", "object", m.object.Manifest.Name, "err", err)
+		return
+	}
+	if err := sw.Offer(id, link, in.Controlling, swarm.OfferOptions{MayServe: link.PeerGranted(), Label: string(link.Kind())}); err != nil {
+		m.service.log.Debug("offering a peer", "peer", id, "err", err)
+	}
+}
+
+func addrText(in session.Introduction) string {
+	if !in.PeerLocalAddress.IsValid() {
+		return ""
+	}
+	return in.PeerLocalAddress.String()
+}
+
+func (m *member) complete() bool {
+	p := m.object.Data.Progress()
+	return p.Length >= 0 && p.VerifiedLength >= p.Length
+}
+
+// ensureSwarm joins the swarm if that has not been done, or not since the last peer went.
+func (m *member) ensureSwarm() (*swarm.Swarm, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.left {
+		return nil, swarm.ErrClosed
+	}
+	if m.swarm != nil {
+		return m.swarm, nil
+	}
+	f := m.object.Manifest
+	sw, err := m.service.swarms.Join(swarm.Content{ID: f.ID, Name: f.Name, InfoBytes: f.InfoBytes(), PieceLayers: f.PieceLayers(),
+		PieceLength: f.PieceLength, Length: f.Length, Pieces: f.Pieces()}, newCheckedPieces(m.object.Data, f), watcher{m})
+	if err != nil {
+		return nil, err
+	}
+	sw.SetUpload(m.maySend)
+	sw.Want(m.wanted...)
+	m.wanted = nil
+	m.swarm = sw
+	m.watchIdle()
+	return sw, nil
+}
+
+// maySend is asked for every piece that is about to be sent.
+func (m *member) maySend(peer swarm.PeerID) bool {
+	m.mu.Lock()
+	path := m.known[peer].path
+	m.mu.Unlock()
+	return m.service.cfg.MaySend(m.content().String(), m.object.Manifest.Length, path)
+}
+
+// watchIdle leaves the swarm of a finished object when no peer has come for a while; m.mu is held.
+func (m *member) watchIdle() {
+	if m.idle == nil {
+		m.idle = time.AfterFunc(idleSwarm, m.leaveIfIdle)
+		return
+	}
+	m.idle.Reset(idleSwarm)
+}
+
+func (m *member) leaveIfIdle() {
+	m.mu.Lock()
+	sw := m.swarm
+	if m.left || sw == nil {
+		m.mu.Unlock()
+		return
+	}
+	if m.seeking || len(sw.Peers()) > 0 {
+		m.watchIdle()
+		m.mu.Unlock()
+		return
+	}
+	m.swarm = nil
+	m.base = m.sum(sw)
+	m.work.Add(1)
+	m.mu.Unlock()
+	sw.Leave()
+	m.work.Done()
+}
+
+// Leave withdraws the object; nothing of it is touched any more when it returns.
+func (m *member) Leave() {
+	m.mu.Lock()
+	if m.left {
+		m.mu.Unlock()
+		return
+	}
+	m.left = true
+	sw := m.swarm
+	if m.idle != nil {
+		m.idle.Stop()
+	}
+	m.mu.Unlock()
+	m.cancel()
+	if sw != nil {
+		sw.Leave()
+	}
+	m.work.Wait()
+	m.control.Withdraw(m.content())
+	s := m.service
+	s.mu.Lock()
+	if s.members[m.content()] == m {
+		delete(s.members, m.content())
+	}
+	s.mu.Unlock()
+}

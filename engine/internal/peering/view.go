@@ -1,0 +1,162 @@
+package peering
+
+import (
+	"time"
+
+	"github.com/tributary-dl/tributary/engine/api"
+	"github.com/tributary-dl/tributary/engine/internal/download"
+	"github.com/tributary-dl/tributary/engine/internal/session"
+	"github.com/tributary-dl/tributary/engine/internal/swarm"
+)
+
+// watcher passes on what a swarm tells.
+type watcher struct{ m *member }
+
+func (w watcher) PieceVerified(i int, from map[swarm.PeerID]int64) {
+	var bytes int64
+	for _, n := range from {
+		bytes += n
+	}
+	w.m.object.Observer.PieceVerified(i, bytes)
+}
+
+func (w watcher) PieceRejected(i int, _ []swarm.PeerID, bytes int64) {
+	w.m.object.Observer.PieceRejected(i, bytes)
+}
+
+func (w watcher) PeersChanged() {
+	w.m.object.Observer.PeersChanged()
+}
+
+func (w watcher) StorageFailed(err error) { w.m.object.Observer.StorageFailed(err) }
+
+func (m *member) joined() *swarm.Swarm {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.swarm
+}
+
+func (m *member) stats() []swarm.PeerStats {
+	if sw := m.joined(); sw != nil {
+		return sw.Peers()
+	}
+	return nil
+}
+
+func (m *member) connected() int { return len(m.stats()) }
+
+// Want implements download.Swarm.
+func (m *member) Want(pieces ...int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.swarm == nil {
+		m.wanted = append(m.wanted, pieces...)
+		return
+	}
+	m.swarm.Want(pieces...)
+}
+
+// Unwant implements download.Swarm.
+func (m *member) Unwant(pieces ...int) {
+	if sw := m.joined(); sw != nil {
+		sw.Unwant(pieces...)
+		return
+	}
+	drop := map[int]bool{}
+	for _, i := range pieces {
+		drop[i] = true
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	kept := m.wanted[:0]
+	for _, i := range m.wanted {
+		if !drop[i] {
+			kept = append(kept, i)
+		}
+	}
+	m.wanted = kept
+}
+
+// Progress implements download.Swarm.
+func (m *member) Progress(dst []swarm.PieceProgress) {
+	if sw := m.joined(); sw != nil {
+		sw.Progress(dst)
+		return
+	}
+	clear(dst)
+}
+
+// Availability implements download.Swarm.
+func (m *member) Availability(dst []uint16) []uint16 {
+	if sw := m.joined(); sw != nil {
+		return sw.Availability(dst)
+	}
+	return dst[:0]
+}
+
+// Done implements download.Swarm.
+func (m *member) Done(i int) {
+	if sw := m.joined(); sw != nil {
+		sw.Done(i)
+		return
+	}
+	m.Unwant(i)
+}
+
+// sum adds a swarm's totals to those of earlier ones; m.mu is held.
+func (m *member) sum(sw *swarm.Swarm) download.Totals {
+	t := m.base
+	if sw != nil {
+		now := sw.Totals()
+		t.Received += now.Received
+		t.Wasted += now.Wasted
+		t.Sent += now.Sent
+	}
+	return t
+}
+
+// Totals implements download.Swarm.
+func (m *member) Totals() download.Totals {
+	m.mu.Lock()
+	sw := m.swarm
+	t := m.sum(sw)
+	m.mu.Unlock()
+	if sw == nil {
+		return t
+	}
+	for _, p := range sw.Peers() {
+		t.Peers++
+		if !p.Stalled && p.Has > 0 {
+			t.Delivering++
+		}
+	}
+	return t
+}
+
+// Sources implements download.Swarm.
+func (m *member) Sources() []api.Source {
+	var list []api.Source
+	for _, p := range m.stats() {
+		state := "idle"
+		switch {
+		case p.Stalled:
+			state = "not answering"
+		case p.Rate > 0 && p.SendRate > 0:
+			state = "exchanging"
+		case p.Rate > 0:
+			state = "sending to us"
+		case p.SendRate > 0:
+			state = "receiving from us"
+		}
+		list = append(list, api.Source{Kind: "peer", Name: "peer " + p.ID.String()[:6], Path: api.PathKind(p.Label),
+			Received: p.Received, Sent: p.Sent, Wasted: p.Wasted, Rate: int64(p.Rate), SendRate: int64(p.SendRate), State: state})
+	}
+	return list
+}
+
+// ReportProgress implements download.Swarm.
+func (m *member) ReportProgress(p download.Progress) {
+	m.control.Report(session.Report{Content: m.content(), Download: m.object.ReportID, Sequence: p.Sequence, Total: p.Total,
+		Edge: p.Edge, Peers: p.Peers, Wasted: p.Wasted, Uploaded: p.Uploaded, Active: time.Duration(p.Milliseconds) * time.Millisecond,
+		Outcome: session.Outcome(p.Outcome), Reason: p.Reason})
+}

@@ -1,0 +1,146 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+
+	"github.com/tributary-dl/tributary/engine/api"
+	"github.com/tributary-dl/tributary/engine/internal/store"
+)
+
+const settingsKey = "user"
+
+// Settings returns the values in force.
+func (e *Engine) Settings() api.Settings {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.inForce
+}
+
+func (e *Engine) loadSettings() error {
+	raw, err := e.store.Get(store.BucketSettings, settingsKey)
+	if err != nil {
+		return err
+	}
+	if raw != nil {
+		if err := json.Unmarshal(raw, &e.settings); err != nil {
+			e.log.Error("the settings could not be read; the defaults hold", "err", err)
+			e.settings = api.SettingsPatch{}
+		}
+	}
+	e.apply()
+	return nil
+}
+
+// apply works out the values in force: the administrator's locked ones, the user's, the administrator's
+// others, the defaults. e.mu is held, or nobody else knows e yet.
+func (e *Engine) apply() {
+	s := api.DefaultSettings()
+	s.Dir = defaultDir()
+	patch(&s, e.cfg.Policy.Settings, nil)
+	patch(&s, e.settings, e.cfg.Policy.Locked)
+	e.inForce = s
+	e.download.SetRate(unlimitedIfZero(s.DownloadLimit))
+	e.upload.SetRate(unlimitedIfZero(s.UploadLimit))
+}
+
+func unlimitedIfZero(n int64) float64 {
+	if n == 0 {
+		return -1
+	}
+	return float64(n)
+}
+
+// patch copies the present fields of p into s, save the locked ones.
+func patch(s *api.Settings, p api.SettingsPatch, locked map[string]bool) {
+	to, from := reflect.ValueOf(s).Elem(), reflect.ValueOf(p)
+	for i := range from.NumField() {
+		if f := from.Field(i); !f.IsNil() && !locked[settingName(i)] {
+			to.FieldByName(from.Type().Field(i).Name).Set(f.Elem())
+		}
+	}
+}
+
+// settingName returns the JSON name of a patch's field.
+func settingName(i int) string {
+	name, _, _ := strings.Cut(reflect.TypeFor[api.SettingsPatch]().Field(i).Tag.Get("json"), ",")
+	return name
+}
+
+func defaultDir() string {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return os.TempDir()
+	}
+	return filepath.Join(home, "Downloads")
+}
+
+// SetSettings changes the settings whose fields are present; all of them or, with an error, none.
+func (e *Engine) SetSettings(ctx context.Context, p api.SettingsPatch) (api.Settings, error) {
+	if _, err := p.Check(); err != nil {
+		return api.Settings{}, err
+	}
+	e.mu.Lock()
+	merged := e.settings
+	to, from := reflect.ValueOf(&merged).Elem(), reflect.ValueOf(p)
+	for i := range from.NumField() {
+		f := from.Field(i)
+		if f.IsNil() {
+			continue
+		}
+		if name := settingName(i); e.cfg.Policy.Locked[name] {
+			e.mu.Unlock()
+			return api.Settings{}, &api.Error{Code: api.ErrDenied,
+				Message: fmt.Sprintf("%s is locked by the administrator (%s)", name, e.cfg.Policy.Origin[name])}
+		}
+		to.Field(i).Set(f)
+	}
+	e.mu.Unlock()
+	raw, err := json.Marshal(merged)
+	if err != nil {
+		return api.Settings{}, err
+	}
+	if err := e.store.Put(store.BucketSettings, settingsKey, raw); err != nil {
+		return api.Settings{}, err
+	}
+	e.mu.Lock()
+	e.settings = merged
+	e.apply()
+	s := e.inForce
+	e.mu.Unlock()
+	if e.peers != nil {
+		e.peers.SettingsChanged()
+	}
+	for _, d := range e.all() {
+		d.SettingsChanged(ctx)
+	}
+	e.look()
+	return s, nil
+}
+
+// Effective lists each setting with its value and who set it.
+func (e *Engine) Effective() []api.Effective {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var list []api.Effective
+	values := reflect.ValueOf(e.inForce)
+	user, admin := reflect.ValueOf(e.settings), reflect.ValueOf(e.cfg.Policy.Settings)
+	for i := range user.NumField() {
+		name := settingName(i)
+		entry := api.Effective{Name: name, Origin: "default", Locked: e.cfg.Policy.Locked[name],
+			Value: fmt.Sprint(values.FieldByName(user.Type().Field(i).Name).Interface())}
+		switch {
+		case !user.Field(i).IsNil() && !entry.Locked:
+			entry.Origin = "user"
+		case !admin.Field(i).IsNil():
+			entry.Origin = e.cfg.Policy.Origin[name]
+		}
+		list = append(list, entry)
+	}
+	return list
+}
