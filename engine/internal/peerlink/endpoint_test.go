@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	mathrand "math/rand/v2"
 	"net"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -252,6 +253,40 @@ func TestDeadlines(t *testing.T) {
 		t.Fatal(err)
 	}
 	exchange(t, b, a, 1000)
+}
+
+// A Write that the pacer holds back ends at its deadline, and with the link; small ones pass.
+func TestPacedWriteEnds(t *testing.T) {
+	a, b := linked(t)
+	a.pacer = newPacer(time.Now(), func() sample { return sample{} })
+	a.pacer.control.rate = minRate
+	if err := a.SetWriteDeadline(time.Now().Add(20 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	n, err := a.Write(make([]byte, 1<<20))
+	if !errors.Is(err, os.ErrDeadlineExceeded) || n > 64<<10 {
+		t.Errorf("Write sent %d bytes at %d a second, then %v; want the deadline", n, int(minRate), err)
+	}
+	if err := a.SetWriteDeadline(time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(b, make([]byte, n)); err != nil {
+		t.Fatal(err)
+	}
+	exchange(t, a, b, smallWrite-1)
+
+	ended := make(chan error, 1)
+	go func() {
+		_, err := a.Write(make([]byte, 1<<20))
+		ended <- err
+	}()
+	if _, err := b.Read(make([]byte, 1)); err != nil { // the Write is under way
+		t.Fatal(err)
+	}
+	_ = a.Close()
+	if err := <-ended; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Write at Close of the link: %v", err)
+	}
 }
 
 func TestCloseEndsEverything(t *testing.T) {

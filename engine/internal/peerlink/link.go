@@ -89,8 +89,8 @@ func (l *Link) Read(b []byte) (int, error) {
 	return n, l.explain(err)
 }
 
-// smallWrite is below any block of payload: requests and acknowledgements of the piece engine, which must
-// not wait behind payload.
+// smallWrite is below any block of payload. Shorter writes are requests and the like, which are too little
+// to be in the user's way and make downloads faster when they go at once.
 const smallWrite = 1 << 10
 
 // Write sends to the peer. Where the way leads over the Internet, large writes are paced so that the

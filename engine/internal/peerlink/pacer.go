@@ -14,14 +14,14 @@ const (
 	// burstTime is how much of a pause is made good at once. It adds to the queue, so it stays well below
 	// targetQueue.
 	burstTime = 20 * time.Millisecond
-	minBurst  = 16 << 10
+	minBurst  = 4 << 10 // bytes
 	// minTake keeps a slow link from waking for every few bytes.
-	minTake  = 4 << 10
+	minTake  = 4 << 10 // bytes
 	maxPause = 50 * time.Millisecond
 )
 
 func newPacer(now time.Time, s func() sample) *pacer {
-	return &pacer{control: newController(now), sample: s, tokens: minBurst, filled: now}
+	return &pacer{control: newController(now, s()), sample: s, tokens: minBurst, filled: now}
 }
 
 // take grants up to want bytes, or none and how long to wait before asking again.
