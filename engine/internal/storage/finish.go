@@ -35,8 +35,8 @@ func (o *Object) Path() string {
 // is given, without replacing anything: if it was taken meanwhile, renaming is called again with
 // another one. Store Identity afterwards, and it is complete. The object stays readable.
 //
-// Finish may be called again after an error, and does nothing when the object is complete. One call
-// at a time.
+// Finish may be called again after an error, unless the object has failed, and does nothing when the
+// object is complete. One call at a time.
 func (o *Object) Finish(ctx context.Context, renaming func(Identity) error) (path string, err error) {
 	if err := o.finish(ctx, renaming); err != nil {
 		return "", fmt.Errorf("finish %s: %w", o.Path(), classify(err))
@@ -108,8 +108,10 @@ func (o *Object) rename(renaming func(Identity) error) error {
 		if errors.Is(err, fs.ErrExist) {
 			continue
 		}
-		if err != nil {
-			return o.broke(err)
+		if err != nil { // which name it has is for Reopen to find out
+			err = classify(err)
+			o.fail(err)
+			return err
 		}
 		return o.renamed()
 	}
@@ -124,7 +126,6 @@ func (o *Object) renamed() error {
 		err = o.look()
 	}
 	if err != nil {
-		// Whether the name is on the disk is for Reopen to find out.
 		err = classify(err)
 		o.fail(err)
 		return err

@@ -64,12 +64,16 @@ func (o *Object) usable() error {
 	return o.err
 }
 
-// ready returns why a piece cannot be written.
-func (o *Object) ready(i int) error {
-	if err := o.usable(); err != nil {
-		return err
+// ready returns why a piece cannot be written, or that it is verified and need not be.
+func (o *Object) ready(i int) (verified bool, err error) {
+	if err := o.checkPiece(i); err != nil {
+		return false, err
 	}
-	return o.checkPiece(i)
+	err = o.usable()
+	if verified = o.Verified(i); verified && errors.Is(err, ErrSealed) {
+		err = nil
+	}
+	return verified, err
 }
 
 func (o *Object) checkPiece(i int) error {
@@ -82,8 +86,10 @@ func (o *Object) checkPiece(i int) error {
 // WritePiece writes a whole piece that the caller has verified, or that has no hash. From then on it
 // is verified. It does nothing if the piece is verified already. data is not kept.
 func (o *Object) WritePiece(i int, data []byte) error {
-	if err := o.ready(i); err != nil {
+	if verified, err := o.ready(i); err != nil {
 		return fmt.Errorf("write piece %d: %w", i, err)
+	} else if verified {
+		return nil
 	}
 	file, at, length := o.geo.at(i)
 	if int64(len(data)) != length {
@@ -106,8 +112,10 @@ func (o *Object) WritePiece(i int, data []byte) error {
 // WriteBlock writes bytes of a piece that are not verified, at an offset in the piece. It does
 // nothing if the piece is verified. b is not kept.
 func (o *Object) WriteBlock(i int, off int64, b []byte) error {
-	if err := o.ready(i); err != nil {
+	if verified, err := o.ready(i); err != nil {
 		return fmt.Errorf("write block of piece %d: %w", i, err)
+	} else if verified {
+		return nil
 	}
 	file, at, length := o.geo.at(i)
 	if off < 0 || off > length-int64(len(b)) {
@@ -169,8 +177,10 @@ func (o *Object) read(file int, b []byte, off int64) (int, error) {
 // MarkVerified says that the blocks of a piece have passed its hash. The caller makes sure that no
 // block of it is written between the hash and this call; Recheck does both and needs no such care.
 func (o *Object) MarkVerified(i int) error {
-	if err := o.ready(i); err != nil {
+	if verified, err := o.ready(i); err != nil {
 		return fmt.Errorf("mark piece %d: %w", i, err)
+	} else if verified {
+		return nil
 	}
 	_, _, length := o.geo.at(i)
 	l := o.lockOf(i)

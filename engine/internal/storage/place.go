@@ -152,9 +152,12 @@ func (p *place) path(k int) string { return filepath.Join(p.layout.Files[k].Path
 // opener returns a function that opens the object's files below a name.
 func (p *place) opener(name string, write bool) func(k int) (file, error) {
 	return func(k int) (f file, err error) {
-		if p.layout.Files == nil {
+		switch {
+		case p.layout.Files == nil:
 			f, err = p.folder.Open(name, write)
-		} else {
+		case p.inner == nil: // it could not be opened again after the rename
+			err = ErrClosed
+		default:
 			f, err = p.inner.Open(p.path(k), write)
 		}
 		if errors.Is(err, fs.ErrNotExist) {
