@@ -31,6 +31,10 @@ const (
 // times as long gives the session up.
 const KeepAlive = 30 * time.Second
 
+// GrantHeader may carry a sealed grant, in base64, in a request for an object's bytes. An edge serves
+// without it as well; with it, the edge's log says which device took the bytes.
+const GrantHeader = "Tributary-Grant"
+
 // ManifestType is the media type of a manifest in an RFC 6249 Link header with rel=describedby.
 const ManifestType = "application/x-bittorrent"
 

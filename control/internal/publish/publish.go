@@ -278,7 +278,7 @@ func checkURL(s string) error {
 	if err != nil {
 		return err
 	}
-	if len(s) > 2048 || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
+	if len(s) > 2048 || strings.ContainsAny(s, `<>" `) || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
 		return fmt.Errorf("%q is not an absolute https URL", s)
 	}
 	return nil
