@@ -43,7 +43,8 @@ type actor struct {
 	sharedAt Totals          // counted of shared so far
 
 	publishedAt time.Time
-	dirty       bool
+	dirty       bool // something changed since
+	urgent      bool // the state did
 }
 
 // activity is one stretch of work from start to rest. Workers' results carry it, so that the results of
@@ -78,6 +79,7 @@ func newActor(c Config, r Record, d *Download) *actor {
 func (a *actor) setState(s api.State) {
 	if a.state != s {
 		a.log.Debug("state", "from", a.state, "to", s)
+		a.urgent = true
 	}
 	a.state = s
 	a.dirty = true

@@ -16,6 +16,7 @@ const publishEvery = 200 * time.Millisecond
 
 // publishIfDue publishes when something changed and either now is set or the last time is long ago.
 func (a *actor) publishIfDue(now bool) {
+	now = now || a.urgent
 	if !a.dirty && !now || !now && time.Since(a.publishedAt) < publishEvery {
 		return
 	}
@@ -24,7 +25,7 @@ func (a *actor) publishIfDue(now bool) {
 
 func (a *actor) publish() {
 	s := a.snapshot()
-	a.dirty, a.publishedAt = false, time.Now()
+	a.dirty, a.urgent, a.publishedAt = false, false, time.Now()
 	a.handle.snapshot.Store(&s)
 	a.cfg.Publish(s)
 }

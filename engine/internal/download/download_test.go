@@ -1,0 +1,413 @@
+package download
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/tributary-dl/tributary/engine/api"
+	"github.com/tributary-dl/tributary/engine/internal/budget"
+	"github.com/tributary-dl/tributary/engine/internal/edge"
+	"github.com/tributary-dl/tributary/engine/internal/storage"
+	"github.com/tributary-dl/tributary/engine/internal/store"
+)
+
+// bench is what one download needs, with real parts: HTTP, disk, state database.
+type bench struct {
+	t      *testing.T
+	dir    string
+	store  *store.Store
+	config Config
+
+	mu       sync.Mutex
+	changed  *sync.Cond
+	snapshot api.Download
+	stop     context.CancelFunc
+	ended    chan struct{}
+}
+
+type syncJournal struct{ *store.Store }
+
+func (j syncJournal) Save(id string, record []byte) <-chan error {
+	reply := make(chan error, 1)
+	reply <- j.PutDownload(id, record)
+	return reply
+}
+
+func (j syncJournal) SaveManifest(id string, raw, record []byte) <-chan error {
+	return j.Save(id, record)
+}
+
+type storeMarks struct{ *store.Store }
+
+func (m storeMarks) Durable(id string) (storage.Bitmap, error) { return m.Store.Durable(id) }
+
+func newBench(t *testing.T) *bench {
+	b := &bench{t: t, dir: t.TempDir()}
+	b.changed = sync.NewCond(&b.mu)
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	var err error
+	if b.store, err = store.Open(filepath.Join(b.dir, "state.db"), log); err != nil {
+		t.Fatal(err)
+	}
+	disk := storage.NewCommitter(storage.Config{Marker: b.store, Log: log})
+	client := edge.NewClient(edge.Config{Log: log})
+	settings := api.DefaultSettings()
+	settings.Dir = b.dir
+	b.config = Config{Edge: client, Disk: disk, Marks: storeMarks{b.store}, Journal: syncJournal{b.store}, Limit: budget.NewLimiter(-1),
+		Publish: b.publish, Settings: func() api.Settings { return settings }, Log: log}
+	t.Cleanup(func() {
+		client.Close()
+		disk.Close(context.Background())
+		b.store.Close()
+	})
+	return b
+}
+
+func (b *bench) publish(s api.Download) {
+	b.mu.Lock()
+	b.snapshot = s
+	b.mu.Unlock()
+	b.changed.Broadcast()
+}
+
+// start runs a download until the test ends or stop is called.
+func (b *bench) start(r Record) *Download {
+	d := New(b.config, r)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() { defer close(ended); d.Run(ctx) }()
+	b.stop = func() { cancel(); <-ended }
+	b.t.Cleanup(b.stop)
+	if err := d.Admit(ctx, true); err != nil {
+		b.t.Fatal(err)
+	}
+	return d
+}
+
+func (b *bench) wait(what string, ok func(api.Download) bool) api.Download {
+	b.t.Helper()
+	timer := time.AfterFunc(30*time.Second, func() { b.mu.Lock(); b.snapshot.Name = "TIMEOUT"; b.mu.Unlock(); b.changed.Broadcast() })
+	defer timer.Stop()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for !ok(b.snapshot) {
+		if b.snapshot.Name == "TIMEOUT" {
+			b.t.Fatalf("waited for %s; last seen: %+v, problem %+v", what, b.snapshot, b.snapshot.Problem)
+		}
+		b.changed.Wait()
+	}
+	return b.snapshot
+}
+
+func in(states ...api.State) func(api.Download) bool {
+	return func(s api.Download) bool {
+		for _, x := range states {
+			if s.State == x {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+func record(url string) Record {
+	return Record{ID: "d1", Request: api.AddRequest{URL: url}, Want: api.WantRun, Added: time.Now()}
+}
+
+func noise(n int, seed byte) []byte {
+	b := make([]byte, n)
+	rand.NewChaCha8([32]byte{seed}).Read(b)
+	return b
+}
+
+func checkFile(t *testing.T, path string, want []byte) {
+	t.Helper()
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s differs from what the server has (%d bytes, want %d)", path, len(got), len(want))
+	}
+}
+
+func TestPlainDownloadArrivesWholeAndNamed(t *testing.T) {
+	data := noise(5<<20+123, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Disposition", `attachment; filename="../r\u00e9port.bin"`)
+		w.Header().Set("ETag", `"v1"`)
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(data))
+	}))
+	defer server.Close()
+	b := newBench(t)
+	b.start(record(server.URL + "/x"))
+	s := b.wait("completion", in(api.StateComplete, api.StateFailed))
+	if s.State != api.StateComplete {
+		t.Fatalf("state %s: %+v", s.State, s.Problem)
+	}
+	checkFile(t, s.Path, data)
+	if filepath.Dir(s.Path) != b.dir {
+		t.Errorf("the file went to %s", s.Path)
+	}
+	sum := sha256.Sum256(data)
+	if s.SHA256 != hex.EncodeToString(sum[:]) || s.BytesFromEdge != int64(len(data)) || s.VerifiedBytes != int64(len(data)) {
+		t.Errorf("snapshot %+v", s)
+	}
+}
+
+func TestServerWithoutRangesOrLength(t *testing.T) {
+	data := noise(3<<20+7, 2)
+	for _, known := range []bool{true, false} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if known {
+				w.Header().Set("Content-Length", strconv.Itoa(len(data)))
+			}
+			for rest := data; len(rest) > 0; rest = rest[min(len(rest), 100_000):] {
+				w.Write(rest[:min(len(rest), 100_000)])
+				if !known {
+					w.(http.Flusher).Flush()
+				}
+			}
+		}))
+		b := newBench(t)
+		b.start(record(server.URL + "/stream.bin"))
+		s := b.wait("completion", in(api.StateComplete, api.StateFailed))
+		if s.State != api.StateComplete {
+			t.Fatalf("length known %v: %s, %+v", known, s.State, s.Problem)
+		}
+		checkFile(t, s.Path, data)
+		b.stop()
+		server.Close()
+	}
+}
+
+// slowly serves data at so many bytes a second and connection.
+func slowly(w http.ResponseWriter, r *http.Request, data []byte, etag string, perSecond int) {
+	w.Header().Set("ETag", etag)
+	http.ServeContent(&dripping{ResponseWriter: w, r: r, perSecond: perSecond}, r, "", time.Time{}, bytes.NewReader(data))
+}
+
+type dripping struct {
+	http.ResponseWriter
+	r         *http.Request
+	perSecond int
+}
+
+func (d *dripping) Write(p []byte) (n int, err error) {
+	for len(p) > 0 {
+		k := min(len(p), d.perSecond/20)
+		select {
+		case <-d.r.Context().Done():
+			return n, d.r.Context().Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+		m, err := d.ResponseWriter.Write(p[:k])
+		n += m
+		if err != nil {
+			return n, err
+		}
+		p = p[k:]
+	}
+	return n, nil
+}
+
+func TestPauseAndRestartKeepWhatIsThere(t *testing.T) {
+	data := noise(12<<20, 3)
+	var sent atomic.Int64
+	fast := atomic.Bool{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		rate := 2 << 20
+		if fast.Load() {
+			rate = 1 << 30
+		}
+		slowly(&counting{w, &sent}, r, data, `"v1"`, rate)
+	}))
+	defer server.Close()
+	b := newBench(t)
+	d := b.start(record(server.URL + "/file.bin"))
+	b.wait("some pieces", func(s api.Download) bool { return s.VerifiedBytes >= 3<<20 })
+	if err := d.Pause(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s := b.wait("pause", in(api.StatePaused))
+	b.stop()
+
+	raw, _ := b.store.Downloads()
+	r, err := ParseRecord(raw["d1"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Want != api.WantPause {
+		t.Errorf("the record wants %q after Pause returned", r.Want)
+	}
+	had, before := s.VerifiedBytes, sent.Load()
+	fast.Store(true)
+	d = b.start(r)
+	if err := d.Resume(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s = b.wait("completion", in(api.StateComplete, api.StateFailed))
+	checkFile(t, s.Path, data)
+	if again := sent.Load() - before; again > int64(len(data))-had+1<<20 {
+		t.Errorf("%d bytes were sent after the restart; %d were missing", again, int64(len(data))-had)
+	}
+}
+
+type counting struct {
+	http.ResponseWriter
+	n *atomic.Int64
+}
+
+func (c *counting) Write(p []byte) (int, error) {
+	n, err := c.ResponseWriter.Write(p)
+	c.n.Add(int64(n))
+	return n, err
+}
+
+func TestChangedFileIsNeverSpliced(t *testing.T) {
+	first, second := noise(24<<20, 4), noise(24<<20, 5)
+	changed := atomic.Bool{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if changed.Load() {
+			slowly(w, r, second, `"v2"`, 1<<30)
+			return
+		}
+		slowly(w, r, first, `"v1"`, 1<<20)
+	}))
+	defer server.Close()
+	b := newBench(t)
+	b.start(record(server.URL + "/file.bin"))
+	b.wait("some pieces", func(s api.Download) bool { return s.VerifiedBytes >= 2<<20 })
+	changed.Store(true)
+	s := b.wait("completion", in(api.StateComplete, api.StateFailed))
+	if s.State != api.StateComplete {
+		t.Fatalf("%s: %+v", s.State, s.Problem)
+	}
+	checkFile(t, s.Path, second)
+}
+
+func TestWrongChecksumNeverGetsTheName(t *testing.T) {
+	data := noise(1<<20, 6)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(data))
+	}))
+	defer server.Close()
+	b := newBench(t)
+	r := record(server.URL + "/file.bin")
+	r.Request.Checksum = "sha-256:" + hex.EncodeToString(make([]byte, 32))
+	b.start(r)
+	s := b.wait("failure", in(api.StateComplete, api.StateFailed))
+	if s.State != api.StateFailed || s.Problem.Code != api.CodeChecksum {
+		t.Fatalf("%s: %+v", s.State, s.Problem)
+	}
+	if _, err := os.Stat(filepath.Join(b.dir, "file.bin")); err == nil {
+		t.Error("the file has its name")
+	}
+}
+
+func TestMissingFileFailsWithASentenceAndResumeTriesAgain(t *testing.T) {
+	there := atomic.Bool{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !there.Load() {
+			http.NotFound(w, r)
+			return
+		}
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader([]byte("hello")))
+	}))
+	defer server.Close()
+	b := newBench(t)
+	d := b.start(record(server.URL + "/file.txt"))
+	s := b.wait("failure", in(api.StateFailed))
+	if s.Problem == nil || s.Problem.Text == "" || s.Problem.Code != api.CodeEdgeRefused {
+		t.Errorf("problem %+v", s.Problem)
+	}
+	there.Store(true)
+	if err := d.Resume(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s = b.wait("completion", in(api.StateComplete))
+	checkFile(t, s.Path, []byte("hello"))
+}
+
+func TestEveryCellOfTheStateTable(t *testing.T) {
+	for _, state := range []api.State{api.StateQueued, api.StateResolving, api.StateDownloading, api.StateFinishing, api.StateComplete,
+		api.StatePaused, api.StateWaiting, api.StateFailed} {
+		row, ok := allowed[state]
+		if !ok {
+			t.Errorf("no row for %s", state)
+		}
+		for _, command := range []string{"pause", "resume"} {
+			want, ok := row[command]
+			if !ok {
+				t.Errorf("no cell for %s × %s", state, command)
+			}
+			b := newBench(t)
+			r := record("http://127.0.0.1:1/x")
+			d := New(b.config, r)
+			a := d.actor
+			a.ctx, a.ticker = t.Context(), time.NewTicker(time.Hour)
+			a.state = state
+			if state == api.StateComplete {
+				a.rec.Complete = true
+			}
+			reply := make(chan error, 1)
+			apply := (*actor).pause
+			if command == "resume" {
+				apply = (*actor).resume
+			}
+			a.obey(commandOf(command, apply, reply))
+			if err := <-reply; (err == nil) != want || err != nil && api.CodeOf(err) != api.ErrConflict {
+				t.Errorf("%s × %s: %v; allowed is %v", state, command, err, want)
+			}
+			a.stopRetry()
+			a.stopActivity()
+		}
+	}
+}
+
+func commandOf(name string, apply func(*actor) error, reply chan<- error) command {
+	return command{name, apply, reply}
+}
+
+func TestRecordSurvivesJSON(t *testing.T) {
+	r := record("https://example.com/x")
+	r.FromEdge, r.ReportID = 7, [16]byte{1, 2, 3}
+	r.happened("Started %d", 1)
+	got, err := ParseRecord(r.encode())
+	if err != nil || got.FromEdge != 7 || got.ReportID != r.ReportID || len(got.Timeline) != 1 {
+		t.Errorf("ParseRecord = %+v, %v", got, err)
+	}
+	var any map[string]any
+	if err := json.Unmarshal(r.encode(), &any); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNormalizeChecksum(t *testing.T) {
+	sha := hex.EncodeToString(make([]byte, 32))
+	for in, want := range map[string]string{"": "", sha: "sha-256:" + sha, "SHA256:" + sha: "sha-256:" + sha, "sha-256:" + sha: "sha-256:" + sha,
+		hex.EncodeToString(make([]byte, 16)): "md5:" + hex.EncodeToString(make([]byte, 16))} {
+		if got, err := NormalizeChecksum(in); err != nil || got != want {
+			t.Errorf("NormalizeChecksum(%q) = %q, %v; want %q", in, got, err, want)
+		}
+	}
+	for _, in := range []string{"x", "sha-256:abc", "crc:00", sha + "0", "sha-1:" + sha} {
+		if got, err := NormalizeChecksum(in); err == nil {
+			t.Errorf("NormalizeChecksum(%q) = %q; want an error", in, got)
+		}
+	}
+}
