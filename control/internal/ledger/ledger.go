@@ -34,7 +34,7 @@ type Ledger struct {
 
 // Open opens or makes the ledger at path for writing; nobody else can open it meanwhile.
 func Open(path string) (*Ledger, error) {
-	db, err := open(path, false)
+	db, err := open(path, &bolt.Options{Timeout: 5 * time.Second}) // a report may be reading
 	if err != nil {
 		return nil, err
 	}
@@ -54,16 +54,16 @@ func Open(path string) (*Ledger, error) {
 
 // OpenReadOnly opens an existing ledger for reading.
 func OpenReadOnly(path string) (*Ledger, error) {
-	db, err := open(path, true)
+	db, err := open(path, &bolt.Options{Timeout: 500 * time.Millisecond, ReadOnly: true})
 	if err != nil {
 		return nil, err
 	}
 	return &Ledger{db: db}, nil
 }
 
-func open(path string, readOnly bool) (*bolt.DB, error) {
-	const patience = 500 * time.Millisecond // for another process to let go of the file's lock
-	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: patience, ReadOnly: readOnly})
+// open waits for another process to let go of the file for as long as the options say.
+func open(path string, options *bolt.Options) (*bolt.DB, error) {
+	db, err := bolt.Open(path, 0o600, options)
 	switch {
 	case errors.Is(err, bolterrors.ErrTimeout):
 		return nil, fmt.Errorf("open %s: %w", path, ErrInUse)
