@@ -3,7 +3,7 @@ package edge
 import (
 	"bytes"
 	"crypto/x509"
-	"fmt"
+	"log"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -37,6 +37,16 @@ func file(data []byte, etag string) http.HandlerFunc {
 func serve(t testing.TB, h http.HandlerFunc) *httptest.Server {
 	t.Helper()
 	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s
+}
+
+// serveTLS is serve over TLS, with httptest's certificate for example.com and 127.0.0.1.
+func serveTLS(t testing.TB, h http.HandlerFunc) *httptest.Server {
+	t.Helper()
+	s := httptest.NewUnstartedServer(h)
+	s.Config.ErrorLog = log.New(t.Output(), "", 0)
+	s.StartTLS()
 	t.Cleanup(s.Close)
 	return s
 }
@@ -85,7 +95,7 @@ func fetched(t testing.TB, s *Source, data []byte, off, length int64) (int64, er
 }
 
 func kindName(k Kind) string {
-	return fmt.Sprint([]string{"none", "temporary", "refused", "changed", "no ranges", "certificate", "bad URL", "blocked", "protocol"}[k])
+	return []string{"none", "temporary", "refused", "changed", "no ranges", "certificate", "bad URL", "blocked", "protocol"}[k]
 }
 
 func wantKind(t testing.TB, err error, want Kind) {
