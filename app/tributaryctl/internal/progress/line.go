@@ -124,7 +124,7 @@ func details(d api.Download) []string {
 	edge, peers := scaleAlike(d.EdgeRate, d.PeerRate)
 	sources := "edge " + edge + peers.unit
 	if d.Peers > 0 {
-		sources = fmt.Sprintf("edge %s · %s %s%s", edge, count(d.Peers, "peer"), peers.number, peers.unit)
+		sources = fmt.Sprintf("edge %s · %s %s%s", edge, Count(d.Peers, "peer"), peers.number, peers.unit)
 	}
 	if d.ETASeconds < 0 {
 		return []string{sources}
@@ -146,7 +146,8 @@ func scaleAlike(a, b int64) (string, quantity) {
 	return show(a), quantity{show(b), " " + unit + "/s"}
 }
 
-func count(n int, noun string) string {
+// Count shows how many there are of something whose plural is regular.
+func Count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}

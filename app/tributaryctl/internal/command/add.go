@@ -1,0 +1,192 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tributary-dl/tributary/app/config"
+	"github.com/tributary-dl/tributary/engine/api"
+)
+
+// addFlags are the words of `add` that need more than copying into the request.
+type addFlags struct {
+	headers      []string
+	cookies      []string
+	passwordFile string
+	limit        string
+	wait         bool
+}
+
+func (a *app) addCommand() *cobra.Command {
+	var request api.AddRequest
+	var flags addFlags
+	c := &cobra.Command{
+		Use:   "add URL...",
+		Short: "Download something",
+		Long: `add asks the service to download each URL. The download goes on when this program
+ends, and after a restart of the computer; with --wait the program stays until it has
+ended, shows how far it is, and fails if the download failed.
+
+An existing file is never overwritten: the new one gets another name.`,
+		Example: `  tributaryctl add https://example.org/debian.iso
+  tributaryctl add https://example.org/debian.iso --dir ~/isos --wait
+  tributaryctl add https://example.org/a.zip --checksum sha-256:HEX
+  tributaryctl add https://a.example/f --mirror https://b.example/f
+  tributaryctl add https://intra.example/f --user ann --password-file secret.txt`,
+		Args: takes(1, -1),
+		RunE: func(c *cobra.Command, urls []string) error {
+			if err := a.completeRequest(&request, flags); err != nil {
+				return err
+			}
+			return a.add(c.Context(), urls, request, flags.wait)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&request.Dir, "dir", "", "put the file in this `FOLDER` (default: the setting \"dir\")")
+	f.StringVar(&request.Out, "out", "", "file `NAME` (default: what the server or the URL says)")
+	f.StringVar(&request.Checksum, "checksum", "", "check the whole file, as `sha-256:HEX`")
+	f.BoolVar(&flags.wait, "wait", false, "wait until the download has ended")
+	f.StringArrayVar(&request.Mirrors, "mirror", nil, "another `URL` of the same bytes (repeatable)")
+	f.StringArrayVar(&flags.headers, "header", nil, "send this `\"NAME: VALUE\"` to the server (repeatable)")
+	f.StringArrayVar(&flags.cookies, "cookie", nil, "send this cookie, as `NAME=VALUE` (repeatable)")
+	f.StringVar(&request.User, "user", "", "log in as `NAME`; the password is asked for")
+	f.StringVar(&flags.passwordFile, "password-file", "", "read the password from the first line of `FILE` (- for standard input)")
+	f.StringVar(&request.Proxy, "proxy", "", "http, https or socks5 `URL` of a proxy")
+	f.StringVar(&flags.limit, "limit", "", "download at no more than this `RATE`, like 10M")
+	f.BoolVar(&request.Paused, "paused", false, "add it, but do not start it")
+	f.BoolVar(&request.AllowLocal, "allow-local", false, "follow redirects into the local network")
+	return c
+}
+
+// completeRequest reads the flags that have a form of their own. Nothing has been asked of the service yet.
+func (a *app) completeRequest(r *api.AddRequest, flags addFlags) (err error) {
+	if flags.wait && r.Paused {
+		return usagef("--wait and --paused contradict each other")
+	}
+	if r.Dir != "" {
+		// The service has another working folder, so it must never see a relative path.
+		if r.Dir, err = filepath.Abs(r.Dir); err != nil {
+			return fmt.Errorf("--dir: %w", err)
+		}
+	}
+	if flags.limit != "" {
+		if r.RateLimit, err = config.ParseBytes(flags.limit); err != nil {
+			return usagef("--limit: %w", err)
+		}
+	}
+	if r.Headers, err = parseHeaders(flags.headers); err != nil {
+		return err
+	}
+	for _, cookie := range flags.cookies {
+		if !strings.Contains(cookie, "=") || strings.ContainsAny(cookie, "\r\n") {
+			return usagef("--cookie: %q is not NAME=VALUE", cookie)
+		}
+	}
+	r.Cookies = strings.Join(flags.cookies, "; ")
+	r.Password, err = a.password(r.User, flags.passwordFile)
+	return err
+}
+
+func parseHeaders(lines []string) (map[string]string, error) {
+	headers := map[string]string{}
+	for _, line := range lines {
+		name, value, ok := strings.Cut(line, ":")
+		name = strings.TrimSpace(name)
+		if !ok || name == "" || strings.ContainsAny(line, "\r\n") {
+			return nil, usagef("--header: %q is not \"NAME: VALUE\"", line)
+		}
+		for known := range headers {
+			if strings.EqualFold(known, name) {
+				return nil, usagef("--header: %s is given twice", name)
+			}
+		}
+		headers[name] = strings.TrimSpace(value)
+	}
+	return headers, nil
+}
+
+// password gets the secret that belongs to user without it ever being on a command line, which other
+// users of the machine can read.
+func (a *app) password(user, file string) (string, error) {
+	switch {
+	case user == "" && file != "":
+		return "", usagef("--password-file needs --user")
+	case user == "":
+		return "", nil
+	case strings.Contains(user, ":"):
+		return "", usagef("--user takes the name alone; the password is asked for, or read from --password-file")
+	case file == "":
+		secret, err := a.AskSecret("Password for " + user + ": ")
+		if errors.Is(err, ErrNoTerminal) {
+			return "", usagef("the password of %s is needed, and %w: give --password-file", user, err)
+		}
+		return secret, err
+	}
+	text, err := a.readSecretFile(file)
+	if err != nil {
+		return "", fmt.Errorf("--password-file: %w", err)
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	return strings.TrimSuffix(line, "\r"), nil
+}
+
+// longestSecret is how much of a password file is read, in bytes.
+const longestSecret = 4096
+
+func (a *app) readSecretFile(path string) ([]byte, error) {
+	if path == "-" {
+		return io.ReadAll(io.LimitReader(a.In, longestSecret))
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, longestSecret))
+}
+
+// add asks for each URL. One that is refused does not keep the others from being added.
+func (a *app) add(ctx context.Context, urls []string, request api.AddRequest, wait bool) error {
+	if len(urls) > 1 && (request.Out != "" || request.Checksum != "" || len(request.Mirrors) > 0) {
+		return usagef("--out, --checksum and --mirror belong to one URL")
+	}
+	var added []api.Download
+	var refused error
+	for _, url := range urls {
+		request.URL = url
+		d, err := a.client.Add(ctx, request)
+		if err != nil {
+			if len(urls) > 1 {
+				err = fmt.Errorf("%s: %w", url, err)
+			}
+			refused = errors.Join(refused, err)
+			continue
+		}
+		added = append(added, d)
+		if wait {
+			continue
+		}
+		if err := a.printAdded(d); err != nil {
+			return err
+		}
+	}
+	if wait && len(added) > 0 {
+		return errors.Join(refused, a.wait(ctx, added))
+	}
+	return refused
+}
+
+func (a *app) printAdded(d api.Download) error {
+	if a.json {
+		return a.printJSON(d)
+	}
+	a.printf("%s  %s\n", d.ID, quote(nameOf(d)))
+	return nil
+}

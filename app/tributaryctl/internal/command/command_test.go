@@ -1,0 +1,512 @@
+package command_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tributary-dl/tributary/app/tributaryctl/internal/command"
+	"github.com/tributary-dl/tributary/engine/api"
+	"github.com/tributary-dl/tributary/engine/localapi/localapitest"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+var finished = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+// running, complete and failed are three downloads as the engine would show them.
+var (
+	running = api.Detail{Download: api.Download{ID: "3f2a000000000001", Name: "debian.iso", URL: "https://a.example/debian.iso", Path: "/home/ann/debian.iso",
+		State: api.StateDownloading, Want: api.WantRun, Note: "from the edge and 4 peers", TotalBytes: 1000e6, VerifiedBytes: 620e6,
+		BytesFromEdge: 200e6, BytesFromPeers: 420e6, Rate: 9.8e6, EdgeRate: 2.1e6, PeerRate: 7.7e6, Peers: 4, Edges: 1, ETASeconds: 39},
+		Pieces: "EPP.", Why: "the edge's rate",
+		Sources: []api.Source{
+			{Kind: "edge", Name: "a.example", Received: 200e6, Rate: 2.1e6, State: "sending"},
+			{Kind: "peer", Name: "K7Q2", Path: api.PathDirect, Received: 420e6, Rate: 7.7e6, State: "sending\x1b[2J"},
+		}}
+	complete = api.Detail{Download: api.Download{ID: "3f2b000000000002", Name: "a.zip", Path: "/home/ann/a.zip", State: api.StateComplete, Want: api.WantRun,
+		TotalBytes: 5e6, VerifiedBytes: 5e6, BytesFromEdge: 5e6, ETASeconds: -1, Finished: &finished, SHA256: strings.Repeat("ab", 32)}}
+	failed = api.Detail{Download: api.Download{ID: "c0de000000000003", Name: "b.zip", URL: "https://b.example/b.zip", State: api.StateFailed, Want: api.WantRun,
+		TotalBytes: -1, ETASeconds: -1, Problem: &api.Problem{Code: api.CodeEdgeRefused, Title: "Not found", Text: "b.example has no such file (404).",
+			Remedy: "Check the address.", Severity: api.SeverityError}}}
+)
+
+// run is one run of the program against a service.
+type run struct {
+	code     int
+	out, err string
+}
+
+// ctl runs the program with fake behind a real socket.
+func ctl(t *testing.T, fake *localapitest.Fake, args ...string) run {
+	t.Helper()
+	socket, _ := localapitest.Serve(t, fake)
+	return ctlAt(t.Context(), socket, nil, args...)
+}
+
+func ctlAt(ctx context.Context, socket string, change func(*command.Terminal), args ...string) run {
+	var out, err bytes.Buffer
+	terminal := command.Terminal{
+		In: strings.NewReader(""), Out: &out, Err: &err,
+		Size:      func() (int, int, bool) { return 0, 0, false },
+		AskSecret: func(string) (string, error) { return "", command.ErrNoTerminal },
+	}
+	if change != nil {
+		change(&terminal)
+	}
+	code := command.Main(ctx, append([]string{"--socket", socket}, args...), terminal)
+	return run{code, out.String(), err.String()}
+}
+
+func three() *localapitest.Fake {
+	fake := localapitest.NewFake(running, complete, failed)
+	fake.Policy = []api.Effective{{Name: "sharing", Value: "off", Origin: "/etc/tributary/policy.d/site.json", Locked: true}, {Name: "proxy", Origin: "default"}}
+	fake.Checks = []api.Check{{Name: "disk", OK: true, Detail: "12 GB free"}}
+	fake.LogLines = []string{"level=INFO msg=ready", "level=WARN msg=\x1b[31mred"}
+	fake.SharingNow = api.SharingStatus{Sharing: api.SharingLAN, PausedWhy: "on battery", Today: 1e6, Week: 2e6, Month: 3e9, HeldBytes: 5e6, HeldObjects: 1,
+		Ledger: []api.LedgerEntry{{Day: "2026-11-22", Name: "a.zip", Bytes: 1e6, Peers: 2}}}
+	fake.StatusNow = api.Status{Version: "1.2.3", API: 1, PID: 7, DataDir: "/data", Started: finished,
+		Sharing: api.SharingStatus{Sharing: api.SharingLAN}, Peers: api.PeerNetStatus{Listen: "0.0.0.0:4500", NAT: "easy"},
+		Control: []api.ControlStatus{{URL: "https://c.example", Connected: true, Detail: "since 11:00"}}}
+	return fake
+}
+
+// What people and scripts see is kept in testdata/, one file a command line.
+func TestOutput(t *testing.T) {
+	t.Setenv("TZ", "UTC")
+	time.Local = time.UTC
+	tests := []struct{ golden, line string }{
+		{"list", "list"},
+		{"list-json", "list --json"},
+		{"show", "show 3f2a"},
+		{"show-json", "show 3f2a --json"},
+		{"show-failed", "show c0de"},
+		{"peers", "peers 3f2a"},
+		{"peers-json", "peers 3f2a --json"},
+		{"limits", "limits"},
+		{"limits-set", "limits --down 10M --up none"},
+		{"limits-json", "limits --json"},
+		{"sharing", "sharing"},
+		{"sharing-json", "sharing --json"},
+		{"ledger", "ledger"},
+		{"ledger-json", "ledger --json"},
+		{"policy", "policy explain"},
+		{"policy-json", "policy explain --json"},
+		{"settings", "settings get"},
+		{"settings-one", "settings get max_active"},
+		{"settings-set", "settings set max_active=3 download_limit=1.5M"},
+		{"settings-json", "settings get --json"},
+		{"status", "status"},
+		{"status-json", "status --json"},
+		{"doctor", "doctor"},
+		{"doctor-json", "doctor --json"},
+		{"diagnostics", "diagnostics"},
+		{"diagnostics-json", "diagnostics --json"},
+		{"add-json", "add https://c.example/c --out c --json"},
+		{"pause", "pause 3f2a"},
+		{"pause-json", "pause 3f2a --json"},
+		{"move", "move 3f2a 4"},
+		{"forget", "sharing forget c0ffee"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.golden, func(t *testing.T) {
+			got := ctl(t, three(), strings.Fields(tt.line)...)
+			if got.code != command.ExitDone || got.err != "" {
+				t.Errorf("%s exits with %d and says %q", tt.line, got.code, got.err)
+			}
+			if strings.Contains(got.out, "\x1b") {
+				t.Errorf("%s lets an escape sequence from the network through: %q", tt.line, got.out)
+			}
+			compareGolden(t, filepath.Join("testdata", tt.golden+".txt"), got.out)
+			if strings.Contains(tt.line, "--json") {
+				for line := range strings.Lines(got.out) {
+					if !json.Valid([]byte(line)) || line[0] != '{' {
+						t.Errorf("%s prints a line that is no JSON object: %q", tt.line, line)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestHelp(t *testing.T) {
+	for _, line := range []string{"", "add", "list", "show", "watch", "pause", "resume", "cancel", "remove", "move", "peers", "limits", "sharing", "sharing forget",
+		"ledger", "policy", "policy explain", "settings", "settings get", "settings set", "status", "doctor", "diagnostics"} {
+		t.Run(line, func(t *testing.T) {
+			got := ctlAt(t.Context(), "nowhere", nil, append(strings.Fields(line), "--help")...)
+			if got.code != command.ExitDone || got.err != "" {
+				t.Errorf("%s --help exits with %d and says %q", line, got.code, got.err)
+			}
+			name := strings.ReplaceAll(strings.TrimSpace("help "+line), " ", "-")
+			compareGolden(t, filepath.Join("testdata", name+".txt"), got.out)
+		})
+	}
+}
+
+// Every slip gets a sentence and exit code 2, and the service is not asked for anything.
+func TestUsageErrors(t *testing.T) {
+	tests := []struct {
+		args []string
+		says string
+	}{
+		{[]string{"lst"}, `there is no command "lst"; did you mean "list"?`},
+		{[]string{"frobnicate"}, `there is no command "frobnicate"`},
+		{[]string{"list", "--frob"}, "unknown flag: --frob"},
+		{[]string{"list", "x"}, `it is "tributaryctl list"`},
+		{[]string{"add"}, `it is "tributaryctl add URL..."`},
+		{[]string{"add", "u", "--limit", "fast"}, `--limit: "fast" is not a number of bytes`},
+		{[]string{"add", "u", "--limit", "-1"}, `--limit: "-1" is not a number of bytes`},
+		{[]string{"add", "u", "--header", "nonsense"}, `--header: "nonsense" is not "NAME: VALUE"`},
+		{[]string{"add", "u", "--header", "A: 1\r\nB: 2"}, "--header:"},
+		{[]string{"add", "u", "--header", "A: 1", "--header", "a: 2"}, "--header: a is given twice"},
+		{[]string{"add", "u", "--cookie", "nonsense"}, `--cookie: "nonsense" is not NAME=VALUE`},
+		{[]string{"add", "u", "--user", "ann:secret"}, "--user takes the name alone"},
+		{[]string{"add", "u", "--user", "ann"}, "the password of ann is needed"},
+		{[]string{"add", "u", "--password-file", "f"}, "--password-file needs --user"},
+		{[]string{"add", "u", "--wait", "--paused"}, "contradict"},
+		{[]string{"add", "u", "v", "--out", "f"}, "belong to one URL"},
+		{[]string{"add", "u", "v", "--checksum", "sha-256:00"}, "belong to one URL"},
+		{[]string{"show"}, `it is "tributaryctl show ID"`},
+		{[]string{"pause"}, "pause takes either IDs or --all"},
+		{[]string{"remove", "3f2a", "--all"}, "remove takes either IDs or --all"},
+		{[]string{"move", "3f2a", "first"}, `the priority "first" is not a whole number`},
+		{[]string{"limits", "--down", "x"}, `--down: "x" is not a number of bytes`},
+		{[]string{"sharing", "wan"}, `sharing is one of off, lan, on; "wan" is not`},
+		{[]string{"policy"}, "policy needs one of its commands"},
+		{[]string{"policy", "explian"}, `there is no command "explian"; did you mean "explain"?`},
+		{[]string{"settings", "get", "speed"}, `there is no setting "speed"; there are dir,`},
+		{[]string{"settings", "set", "speed=1"}, `there is no setting "speed"`},
+		{[]string{"settings", "set", "max_active"}, `"max_active" is not NAME=VALUE`},
+		{[]string{"settings", "set", "max_active=0"}, "max_active: 0 is not between 1 and 100"},
+		{[]string{"settings", "set", "max_active=1", "max_active=2"}, "max_active is given twice"},
+		{[]string{"settings", "set", "max_active=many"}, `max_active: "many" is not a whole number`},
+		{[]string{"settings", "set", "sharing=wan"}, "off, lan, on"},
+	}
+	for _, tt := range tests {
+		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {
+			fake := three()
+			got := ctl(t, fake, tt.args...)
+			if got.code != command.ExitUsage || !strings.Contains(got.err, tt.says) || got.out != "" {
+				t.Errorf("exit %d, out %q, err %q; want exit 2 and %q", got.code, got.out, got.err, tt.says)
+			}
+			if len(fake.Calls()) > 0 {
+				t.Errorf("the service was asked to %q", fake.Calls())
+			}
+		})
+	}
+}
+
+func TestServiceNotReachable(t *testing.T) {
+	socket := localapitest.Socket(t)
+	for _, line := range []string{"list", "add https://a.example/f", "show x", "watch", "pause --all", "limits", "doctor", "sharing on", "list --json"} {
+		got := ctlAt(t.Context(), socket, nil, strings.Fields(line)...)
+		want := "tributaryctl: tributaryd is not running at " + socket + "; start it with"
+		if got.code != command.ExitUnreachable || !strings.HasPrefix(got.err, want) || got.out != "" {
+			t.Errorf("%s: exit %d, out %q, err %q; want exit 3 and %q", line, got.code, got.out, got.err, want)
+		}
+	}
+}
+
+func TestRefusalsAreShown(t *testing.T) {
+	fake := three()
+	fake.Refuse(&api.Error{Code: api.ErrDenied, Message: "sharing is locked by the administrator\x1b[2J"})
+	got := ctl(t, fake, "sharing", "on")
+	if got.code != command.ExitFailed || got.err != "tributaryctl: sharing is locked by the administrator?[2J\n" {
+		t.Errorf("exit %d, %q", got.code, got.err)
+	}
+}
+
+func TestIDPrefixes(t *testing.T) {
+	tests := []struct {
+		word string
+		code int
+		want string // the call, or the message
+	}{
+		{"3f2a", 0, "pause 3f2a000000000001"},
+		{"3f2a000000000001", 0, "pause 3f2a000000000001"},
+		{"3f2", 1, "several downloads begin with 3f2; give more of the ID"},
+		{"dead", 1, "there is no download dead"},
+	}
+	for _, tt := range tests {
+		fake := three()
+		got := ctl(t, fake, "pause", tt.word)
+		said := strings.Join(fake.Calls(), ", ") + strings.TrimPrefix(strings.TrimSpace(got.err), "tributaryctl: ")
+		if got.code != tt.code || said != tt.want {
+			t.Errorf("pause %s: exit %d, %q; want %d, %q", tt.word, got.code, said, tt.code, tt.want)
+		}
+	}
+}
+
+func TestAll(t *testing.T) {
+	for line, want := range map[string][]string{
+		"pause --all":         {"pause 3f2a000000000001"},
+		"resume --all":        {"resume c0de000000000003"},
+		"cancel --all":        {"cancel 3f2a000000000001", "cancel c0de000000000003"},
+		"remove --all":        {"remove 3f2a000000000001", "remove 3f2b000000000002", "remove c0de000000000003"},
+		"remove --all --file": {"delete 3f2a000000000001", "delete 3f2b000000000002", "delete c0de000000000003"},
+		"pause 3f2a dead":     nil, // a slip in one word changes nothing
+	} {
+		fake := three()
+		ctl(t, fake, strings.Fields(line)...)
+		if diff := cmp.Diff(want, fake.Calls()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", line, diff)
+		}
+	}
+}
+
+func TestAddSendsWhatWasTyped(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	if err := os.WriteFile("secret", []byte("pass word\r\nsecond line"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fake := localapitest.NewFake()
+	got := ctl(t, fake, "add", "https://a.example/f", "--dir", "isos", "--out", "f.iso", "--checksum", "sha-256:00", "--mirror", "https://b.example/f",
+		"--mirror", "https://c.example/f", "--header", "X-Token:  a:b ", "--cookie", "a=1", "--cookie", "b=2", "--user", "ann", "--password-file", "secret",
+		"--proxy", "socks5://p:1080", "--limit", "1.5M", "--paused", "--allow-local")
+	if got.code != 0 {
+		t.Fatalf("exit %d: %s", got.code, got.err)
+	}
+	want := []api.AddRequest{{URL: "https://a.example/f", Mirrors: []string{"https://b.example/f", "https://c.example/f"}, Dir: filepath.Join(dir, "isos"), Out: "f.iso",
+		Checksum: "sha-256:00", User: "ann", Password: "pass word", Headers: map[string]string{"X-Token": "a:b"}, Cookies: "a=1; b=2",
+		Proxy: "socks5://p:1080", Paused: true, RateLimit: 1_500_000, AllowLocal: true}}
+	if diff := cmp.Diff(want, fake.Requests()); diff != "" {
+		t.Errorf("request (-want +got):\n%s", diff)
+	}
+}
+
+func TestPasswordIsAskedForOnTheTerminal(t *testing.T) {
+	fake := localapitest.NewFake()
+	socket, _ := localapitest.Serve(t, fake)
+	got := ctlAt(t.Context(), socket, func(terminal *command.Terminal) {
+		terminal.AskSecret = func(prompt string) (string, error) {
+			if prompt != "Password for ann: " {
+				t.Errorf("prompt is %q", prompt)
+			}
+			return "secret", nil
+		}
+	}, "add", "https://a.example/f", "--user", "ann")
+	if got.code != 0 || fake.Requests()[0].Password != "secret" {
+		t.Errorf("exit %d, request %+v", got.code, fake.Requests())
+	}
+	got = ctlAt(t.Context(), socket, func(terminal *command.Terminal) { terminal.In = strings.NewReader("piped\n") },
+		"add", "https://a.example/f", "--user", "ann", "--password-file", "-")
+	if got.code != 0 || fake.Requests()[1].Password != "piped" {
+		t.Errorf("exit %d, request %+v", got.code, fake.Requests())
+	}
+}
+
+// One refused URL does not keep the others from being added, but the exit code tells.
+func TestAddSeveral(t *testing.T) {
+	got := ctl(t, localapitest.NewFake(), "add", "https://a.example/f", "https://b.example/g")
+	if got.code != 0 || got.out != "d1  https://a.example/f\nd2  https://b.example/g\n" {
+		t.Errorf("exit %d, %q", got.code, got.out)
+	}
+}
+
+func TestWait(t *testing.T) {
+	complete := func(d *api.Download) {
+		*d = api.Download{ID: d.ID, Name: "f", Path: "/home/ann/f", State: api.StateComplete, TotalBytes: 10e6, VerifiedBytes: 10e6,
+			BytesFromEdge: 4e6, BytesFromPeers: 6e6, Active: 8.2, Verdict: api.VerdictPublisher}
+	}
+	fail := func(d *api.Download) {
+		d.State, d.Problem = api.StateFailed, &api.Problem{Title: "Not found", Text: "a.example has no such file (404).", Remedy: "Check the address."}
+	}
+	tests := []struct {
+		name, line string
+		happens    []func(fake *localapitest.Fake)
+		want       run
+	}{
+		{"complete", "add https://a.example/f --wait", []func(*localapitest.Fake){progressTo(3e6), func(fake *localapitest.Fake) {
+			progressTo(3.5e6)(fake) // the same tenth: not worth a line
+			progressTo(7e6)(fake)
+		}, finish(complete)},
+			run{0, "https://a.example/f  0 B  queued\nhttps://a.example/f  30%  [eeeeeeeee.....................]  1.0 MB/s  edge 1.0 MB/s\n" +
+				"https://a.example/f  70%  [eeeeeeeeeeeeeeeeeeeee.........]  1.0 MB/s  edge 1.0 MB/s\nf  10 MB  complete, 40% from the edge, 60% from peers\n" +
+				"/home/ann/f\n10 MB in 8 s, 40% from the edge, 60% from peers; every piece is as the publisher signed it\n", ""}},
+		{"failed", "add https://a.example/f --wait", []func(*localapitest.Fake){finish(fail)},
+			run{1, "https://a.example/f  0 B  queued\nhttps://a.example/f  0 B  failed: Not found\n",
+				"tributaryctl: https://a.example/f failed\na.example has no such file (404).\nCheck the address.\n"}},
+		{"removed meanwhile", "add https://a.example/f --wait", []func(*localapitest.Fake){func(f *localapitest.Fake) { _ = f.Remove(context.Background(), "d1", false) }},
+			run{1, "https://a.example/f  0 B  queued\n", "tributaryctl: d1 was removed before it was complete\n"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			fake := localapitest.NewFake()
+			socket, _ := localapitest.Serve(t, fake)
+			steps := slices.Clone(tt.happens)
+			got := ctlAt(t.Context(), socket, func(terminal *command.Terminal) {
+				terminal.Out = &stepper{out: terminal.Out.(*bytes.Buffer), step: func() {
+					if len(steps) > 0 {
+						next := steps[0]
+						steps = steps[1:]
+						go next(fake) // the program is still writing
+					}
+				}}
+			}, strings.Fields(tt.line)...)
+			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(run{})); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", tt.line, diff)
+			}
+		})
+	}
+}
+
+func progressTo(bytes int64) func(*localapitest.Fake) {
+	return func(fake *localapitest.Fake) {
+		fake.Update("d1", func(d *api.Download) {
+			d.State, d.TotalBytes, d.VerifiedBytes, d.BytesFromEdge, d.Rate, d.EdgeRate = api.StateDownloading, 10e6, bytes, bytes, 1e6, 1e6
+		})
+	}
+}
+
+func finish(change func(*api.Download)) func(*localapitest.Fake) {
+	return func(fake *localapitest.Fake) { fake.Update("d1", change) }
+}
+
+// stepper lets the next thing happen when the program has printed a line.
+type stepper struct {
+	out  *bytes.Buffer
+	step func()
+}
+
+func (s *stepper) Write(b []byte) (int, error) {
+	defer s.step()
+	return s.out.Write(b)
+}
+
+func TestWaitJSONPrintsOnlyTheEnd(t *testing.T) {
+	fake := localapitest.NewFake()
+	socket, _ := localapitest.Serve(t, fake)
+	go completeWhenAdded(fake)
+	got := ctlAt(t.Context(), socket, nil, "add", "https://a.example/f", "--wait", "--json")
+	var d api.Download
+	if err := json.Unmarshal([]byte(got.out), &d); err != nil || d.State != api.StateComplete || got.code != 0 {
+		t.Errorf("exit %d, out %q, %v", got.code, got.out, err)
+	}
+}
+
+// completeWhenAdded ends download d1 as soon as it is there.
+func completeWhenAdded(fake *localapitest.Fake) {
+	for e := range fake.Watch(context.Background()) {
+		if e.Download != nil {
+			fake.Update("d1", func(d *api.Download) { d.State = api.StateComplete })
+			return
+		}
+	}
+}
+
+// Whoever interrupts the wait has not stopped the download, and is told so.
+func TestInterruptedWait(t *testing.T) {
+	fake := localapitest.NewFake()
+	socket, _ := localapitest.Serve(t, fake)
+	ctx, interrupt := context.WithCancel(t.Context())
+	got := ctlAt(ctx, socket, func(terminal *command.Terminal) {
+		terminal.Out = &stepper{out: terminal.Out.(*bytes.Buffer), step: interrupt}
+	}, "add", "https://a.example/f", "--wait")
+	if got.code != command.ExitFailed || got.err != "No longer waiting. The download goes on; see \"tributaryctl show d1\".\n" {
+		t.Errorf("exit %d, err %q", got.code, got.err)
+	}
+	if diff := cmp.Diff([]string{"add https://a.example/f"}, fake.Calls()); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+}
+
+// On a terminal the block is redrawn in place, in colour if wanted, and is gone at the end.
+func TestPicture(t *testing.T) {
+	for _, colour := range []bool{true, false} {
+		fake := localapitest.NewFake(running)
+		socket, _ := localapitest.Serve(t, fake)
+		ctx, stop := context.WithCancel(t.Context())
+		got := ctlAt(ctx, socket, func(terminal *command.Terminal) {
+			terminal.Size = func() (int, int, bool) { return 100, 24, true }
+			terminal.Colour = colour
+			terminal.Out = &stepper{out: terminal.Out.(*bytes.Buffer), step: stop}
+		}, "watch")
+		if got.code != 0 || !strings.Contains(got.out, "9.8 MB/s  edge 2.1 · 4 peers 7.7 MB/s  ETA 39 s\n") || !strings.HasSuffix(got.out, "\x1b[1A\r\x1b[J") {
+			t.Errorf("watch: exit %d, %q", got.code, got.out)
+		}
+		if coloured := strings.Contains(got.out, "\x1b[34m█"); coloured != colour {
+			t.Errorf("watch with colour %v prints %q", colour, got.out)
+		}
+	}
+}
+
+func TestWatchJSON(t *testing.T) {
+	fake := localapitest.NewFake(running)
+	socket, _ := localapitest.Serve(t, fake)
+	ctx, stop := context.WithCancel(t.Context())
+	got := ctlAt(ctx, socket, func(terminal *command.Terminal) {
+		terminal.Out = writerFunc(func(b []byte) (int, error) {
+			var e api.Event
+			if err := json.Unmarshal(b, &e); err != nil {
+				t.Errorf("%q: %v", b, err)
+			}
+			if e.Synced {
+				stop()
+			}
+			return len(b), nil
+		})
+	}, "watch", "--json")
+	if got.code != 0 {
+		t.Errorf("exit %d: %s", got.code, got.err)
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
+
+func TestDoctorFailsWhenSomethingIsWrong(t *testing.T) {
+	fake := localapitest.NewFake()
+	fake.Checks = []api.Check{{Name: "disk", OK: true, Detail: "12 GB free"}, {Name: "peers", Detail: "UDP is blocked", Remedy: "Ask for UDP."}}
+	got := ctl(t, fake, "doctor")
+	if got.code != command.ExitFailed || got.out != "ok   disk   12 GB free\nBAD  peers  UDP is blocked\n            Ask for UDP.\n" || got.err != "" {
+		t.Errorf("exit %d, %q, %q", got.code, got.out, got.err)
+	}
+}
+
+// A service that stops while it is watched is not reachable any more.
+func TestServiceStopsDuringWait(t *testing.T) {
+	fake := localapitest.NewFake()
+	socket, stop := localapitest.Serve(t, fake)
+	got := ctlAt(t.Context(), socket, func(terminal *command.Terminal) {
+		terminal.Out = &stepper{out: terminal.Out.(*bytes.Buffer), step: stop}
+	}, "add", "https://a.example/f", "--wait")
+	if got.code != command.ExitUnreachable || !strings.Contains(got.err, "has stopped") {
+		t.Errorf("exit %d, %q", got.code, got.err)
+	}
+}
+
+func TestIDsAreOfferedToTheShell(t *testing.T) {
+	socket, _ := localapitest.Serve(t, three())
+	got := ctlAt(t.Context(), "", nil, "__complete", "--socket", socket, "show", "3f")
+	if want := "3f2a000000000001\tdebian.iso\n3f2b000000000002\ta.zip\n"; !strings.HasPrefix(got.out, want) {
+		t.Errorf("completion is %q; want %q first", got.out, want)
+	}
+}
+
+func compareGolden(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(got), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got; -update writes it anew):\n%s", path, diff)
+	}
+}
