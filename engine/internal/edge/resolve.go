@@ -30,6 +30,12 @@ type Resource struct {
 	session *session
 }
 
+// Changed tells whether r, resolved anew, is another file than the one that was: its size or its validator
+// differs. Where nothing can be compared it is taken for the same; each answer is checked again when bytes come.
+func (r *Resource) Changed(was *Resource) bool {
+	return r.Size != was.Size || r.Validator.differs(was.Validator)
+}
+
 // Validator tells whether two answers speak of the same bytes (RFC 9110, 8.8).
 type Validator struct {
 	Host         string `json:"host,omitempty"` // that gave it: ETags of two hosts cannot be compared

@@ -304,3 +304,22 @@ func TestUnreachableServers(t *testing.T) {
 		t.Errorf("unknown name: %v", err)
 	}
 }
+
+func TestAResourceThatIsAnotherFileNow(t *testing.T) {
+	was := &Resource{Size: 10, Validator: Validator{Host: "a.example", ETag: `"1"`}}
+	tests := []struct {
+		now  Resource
+		want bool
+	}{
+		{Resource{Size: 10, Validator: Validator{Host: "a.example", ETag: `"1"`}}, false},
+		{Resource{Size: 10, Validator: Validator{Host: "a.example"}}, false},
+		{Resource{Size: 10, Validator: Validator{Host: "a.example", ETag: `"2"`}}, true},
+		{Resource{Size: 11, Validator: Validator{Host: "a.example", ETag: `"1"`}}, true},
+		{Resource{Size: 10, Validator: Validator{Host: "b.example", ETag: `"1"`}}, true},
+	}
+	for _, tt := range tests {
+		if got := tt.now.Changed(was); got != tt.want {
+			t.Errorf("Changed of %+v = %v", tt.now, got)
+		}
+	}
+}

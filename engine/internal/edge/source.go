@@ -25,7 +25,8 @@ type SourceOptions struct {
 	// Hashed says that the caller checks every piece against a manifest. Then validators are neither sent nor
 	// compared: edges and caches disagree about them though the bytes are the same.
 	Hashed bool
-	// Validators are what Source.Validators returned in an earlier run that this one continues.
+	// Validators are what Source.Validators returned in an earlier run that this one continues. For the URL that
+	// was resolved, the Resource's holds: ask Resource.Changed before going on with it.
 	Validators map[string]Validator
 }
 
