@@ -29,7 +29,7 @@ type Config struct {
 	Proxy    func(*http.Request) (*url.URL, error)                                // nil: none
 	Software string                                                               // "tributaryd/1.0 linux/amd64", at most 100 bytes
 	Log      *slog.Logger
-	Login    func() LoginInfo // asked at each connection and by Relogin
+	Login    func() LoginInfo // asked at each connection and after Relogin; must not block
 	Handler  Handler
 }
 
@@ -53,6 +53,7 @@ type Session struct {
 	mu       sync.Mutex // guards what follows; held for a few lines only
 	status   Status
 	urgent   []*wire.ClientMessage
+	changed  bool // what LoginInfo says, since the node was told
 	lookups  map[uint32]chan answer
 	request  uint32 // number of the last look-up
 	holdings *holdings
@@ -203,15 +204,13 @@ func (s *Session) Signal(g Signal) error {
 	}}})
 }
 
-// Relogin asks for the LoginInfo again and tells the node what changed. Without a session there is
-// nothing to do: the next login tells it.
+// Relogin has the LoginInfo asked for again, and the node told: sharing, NAT or LAN address may have
+// changed.
 func (s *Session) Relogin() {
-	info := s.cfg.Login()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.post(&wire.ClientMessage{Body: &wire.ClientMessage_Update{Update: &wire.Update{
-		Sharing: wire.Sharing(info.Sharing), Nat: wire.NatKind(info.NAT), LocalAddress: addressText(info.LocalAddress),
-	}}})
+	s.changed = true
+	s.signal()
 }
 
 // post queues a message that goes before announcements and reports. It needs s.mu.

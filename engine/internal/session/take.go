@@ -77,12 +77,20 @@ func (s *Session) relist() {
 	s.signal()
 }
 
+// takeUrgent returns what somebody waits for, and before it what changed of the login.
 func (s *Session) takeUrgent() []*wire.ClientMessage {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	urgent := s.urgent
-	s.urgent = nil
-	return urgent
+	urgent, changed := s.urgent, s.changed
+	s.urgent, s.changed = nil, false
+	s.mu.Unlock()
+	if !changed {
+		return urgent
+	}
+	info := s.cfg.Login()
+	update := &wire.ClientMessage{Body: &wire.ClientMessage_Update{Update: &wire.Update{
+		Sharing: wire.Sharing(info.Sharing), Nat: wire.NatKind(info.NAT), LocalAddress: addressText(info.LocalAddress),
+	}}}
+	return append([]*wire.ClientMessage{update}, urgent...)
 }
 
 func (s *Session) hasBulk() bool {
