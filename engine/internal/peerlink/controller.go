@@ -8,7 +8,7 @@ import (
 // controller decides how fast a link may send so that it yields to the user's own traffic: it keeps the
 // queue in front of the narrowest hop shorter than a target, in the manner of LEDBAT (RFC 6817) and
 // LEDBAT++. Another sender that fills the queue thus drives it out of the way. It knows nothing but what
-// it is told; the pacer tells it, every interval while there is something to send.
+// it is told; the pacer tells it while there is something to send.
 type controller struct {
 	rate     float64 // bytes a second
 	startup  bool    // the queue has not grown yet
@@ -16,6 +16,7 @@ type controller struct {
 	base     baseRTT
 	previous sample
 	at       time.Time     // of previous
+	lowest   time.Duration // RTT of the last listenTime of the interval; zero: none
 	queue    time.Duration // of previous
 	actual   float64       // bytes a second that really left, smoothed
 
@@ -39,6 +40,7 @@ const (
 	// The rate changes once in a round trip, because it takes that long to see what a change did.
 	minInterval = 50 * time.Millisecond
 	maxInterval = 500 * time.Millisecond
+	listenTime  = 25 * time.Millisecond
 
 	startRate = 4e6
 	minRate   = 16e3
@@ -72,9 +74,22 @@ func newController(now time.Time, s sample) *controller {
 	return c
 }
 
-// due says whether an interval has passed since the last update.
-func (c *controller) due(now time.Time) bool {
-	return now.Sub(c.at) >= min(max(minInterval, c.previous.rtt), maxInterval)
+// observe takes the state of the connection, as often as convenient, and changes the rate when an interval
+// has passed. Of the last round trips the shortest counts: a queue in the network delays all of them, a
+// busy machine only some.
+func (c *controller) observe(now time.Time, s sample) {
+	age, interval := now.Sub(c.at), min(max(minInterval, c.previous.rtt), maxInterval)
+	if age < interval-listenTime {
+		return
+	}
+	if c.lowest == 0 || s.rtt < c.lowest {
+		c.lowest = s.rtt
+	}
+	if age < interval {
+		return
+	}
+	s.rtt, c.lowest = c.lowest, 0
+	c.update(now, s)
 }
 
 // allowed is the rate at this moment, in bytes a second.
@@ -85,7 +100,7 @@ func (c *controller) allowed(now time.Time) float64 {
 	return c.rate
 }
 
-// update takes the state of the connection and sets the rate.
+// update sets the rate at the end of an interval.
 func (c *controller) update(now time.Time, s sample) {
 	elapsed := now.Sub(c.at).Seconds()
 	last := c.previous
@@ -97,7 +112,8 @@ func (c *controller) update(now time.Time, s sample) {
 	if c.drain(now, queue) {
 		return
 	}
-	c.actual += 0.3 * (float64(s.sentBytes-last.sentBytes)/elapsed - c.actual)
+	sent := float64(s.sentBytes-last.sentBytes) / elapsed
+	c.actual += 0.3 * (sent - c.actual)
 	// The queue is the sum of what was sent too fast so far; without a look ahead the rate would swing.
 	ahead := float64(queue) + leadGain*float64(queue-c.queue)
 	c.queue = queue
@@ -108,7 +124,8 @@ func (c *controller) update(now time.Time, s sample) {
 		c.empty = 0
 	}
 
-	switch lossy := c.lossy(s, last); {
+	// Loss without a queue is left to QUIC's own congestion control.
+	switch lossy := room < 0.9 && c.lossy(s, last); {
 	case room < 0 || lossy:
 		c.startup = false
 		factor := 1 + max(-mostCut, cutGain*room)
@@ -117,7 +134,7 @@ func (c *controller) update(now time.Time, s sample) {
 		}
 		// From what really left, or a rate that was never used would take long to come down.
 		c.rate = min(c.rate, 1.1*c.actual+minRate) * factor
-	case c.actual < 0.6*c.rate:
+	case max(sent, c.actual) < 0.6*c.rate:
 		// Something else is the limit; a rate that is not used says nothing about the path.
 	case c.startup && room > 0.5:
 		c.rate *= 2
@@ -149,8 +166,7 @@ func (c *controller) drain(now time.Time, queue time.Duration) bool {
 	return false
 }
 
-// lossy says that the path drops more than the odd packet. Fast links lose a few in each interval, and
-// QUIC's own congestion control has already slowed down for those.
+// lossy says that the path drops more than the odd packet: fast links lose a few in each interval.
 func (c *controller) lossy(s, last sample) bool {
 	lost := int64(s.lostPackets) - int64(last.lostPackets)
 	return lost > 3 && float64(lost) > 0.02*float64(s.sentPackets-last.sentPackets)

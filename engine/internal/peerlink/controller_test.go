@@ -115,16 +115,25 @@ func TestRampUp(t *testing.T) {
 }
 
 func TestUserGoesFirst(t *testing.T) {
-	link := newBottleneck(20, 40*time.Millisecond, 250*time.Millisecond)
-	link.run(20*time.Second, nobody)
-	link.run(3*time.Second, loadedUser)
-	share, _ := link.run(20*time.Second, loadedUser)
-	if share > 0.1 {
-		t.Errorf("keeps %.0f%% of the link beside the user's upload; want at most 10%%", 100*share)
-	}
-	link.run(3*time.Second, nobody)
-	if share, _ := link.run(10*time.Second, nobody); share < 0.8 {
-		t.Errorf("uses %.0f%% after the user's upload has ended; want 80%%", 100*share)
+	for _, tc := range []struct {
+		buffer time.Duration
+		most   float64 // of the link beside the user's upload
+	}{
+		{250 * time.Millisecond, 0.1},
+		{60 * time.Millisecond, 0.1},
+		{30 * time.Millisecond, 0.2}, // shorter than the target: only loss tells
+	} {
+		link := newBottleneck(20, 40*time.Millisecond, tc.buffer)
+		link.run(20*time.Second, nobody)
+		link.run(3*time.Second, loadedUser)
+		share, _ := link.run(20*time.Second, loadedUser)
+		if share > tc.most {
+			t.Errorf("buffer of %s: keeps %.0f%% of the link beside the user's upload; want at most %.0f%%", tc.buffer, 100*share, 100*tc.most)
+		}
+		link.run(3*time.Second, nobody)
+		if share, _ := link.run(10*time.Second, nobody); share < 0.8 {
+			t.Errorf("buffer of %s: uses %.0f%% after the user's upload has ended; want 80%%", tc.buffer, 100*share)
+		}
 	}
 }
 

@@ -15,8 +15,10 @@ const (
 	// targetQueue.
 	burstTime = 20 * time.Millisecond
 	minBurst  = 4 << 10 // bytes
-	// minTake keeps a slow link from waking for every few bytes.
+	// takeTime is how much is granted at least, so that the writer does not wake for every packet.
+	takeTime = 5 * time.Millisecond
 	minTake  = 4 << 10 // bytes
+
 	maxPause = 50 * time.Millisecond
 )
 
@@ -26,13 +28,11 @@ func newPacer(now time.Time, s func() sample) *pacer {
 
 // take grants up to want bytes, or none and how long to wait before asking again.
 func (p *pacer) take(now time.Time, want int) (n int, wait time.Duration) {
-	if p.control.due(now) {
-		p.control.update(now, p.sample())
-	}
+	p.control.observe(now, p.sample())
 	rate := p.control.allowed(now)
 	p.tokens = min(p.tokens+rate*now.Sub(p.filled).Seconds(), max(minBurst, rate*burstTime.Seconds()))
 	p.filled = now
-	if least := float64(min(want, minTake)); p.tokens < least {
+	if least := min(float64(want), max(minTake, rate*takeTime.Seconds())); p.tokens < least {
 		return 0, min(maxPause, time.Duration((least-p.tokens)/rate*float64(time.Second))+time.Millisecond)
 	}
 	n = min(want, int(p.tokens))
