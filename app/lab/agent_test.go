@@ -29,15 +29,19 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-const agentPort = 7000 // UDP and TCP; UDP also on the port above it
+const (
+	agentPort  = 7000 // UDP and TCP; UDP also on the port above it
+	floodTicks = 7
+)
 
 // runAgent obeys:
 //
 //	send ADDR TEXT    sends a datagram; send2 from the second port
 //	call ADDR         connects by TCP, and closes
-//	flood ADDR TIME   sends big datagrams as fast as it can, for so long
+//	flood ADDR RATE   sends so many bytes a second in big datagrams, for floodTicks tenths of a second
+//	count             reads the host's interface
 //
-// and says "got ADDR TEXT" (but nothing of floods), "called ADDR", "flooded".
+// and says "got ADDR TEXT" (but nothing of floods), "called ADDR", "tick N", "count BYTES NANOSECONDS".
 func runAgent(in io.Reader, out io.Writer) error {
 	var writing sync.Mutex
 	say := func(words ...any) {
@@ -106,24 +110,46 @@ func obey(sockets [2]*net.UDPConn, say func(...any), words []string) error {
 			return err
 		}
 		return conn.Close()
+	case "count":
+		// The interface's own count, with the time beside it: a program that asks from outside is too late.
+		bytes, err := os.ReadFile("/sys/class/net/" + hostInterface + "/statistics/rx_bytes")
+		if err != nil {
+			return err
+		}
+		say("count", strings.TrimSpace(string(bytes)), time.Now().UnixNano())
+		return nil
 	case "flood":
 		to, err := net.ResolveUDPAddr("udp4", words[1])
 		if err != nil {
 			return err
 		}
-		length, err := time.ParseDuration(words[2])
+		bytesPerSecond, err := strconv.Atoi(words[2])
 		if err != nil {
 			return err
 		}
-		for end := time.Now().Add(length); time.Now().Before(end); {
-			if _, err := sockets[0].WriteTo(make([]byte, 1400), to); err != nil {
-				return err
-			}
-		}
-		say("flooded")
-		return nil
+		return flood(sockets[0], to, bytesPerSecond, say)
 	}
 	return fmt.Errorf("unknown command")
+}
+
+// flood sends evenly, so that it does not take the processor from what it measures.
+func flood(socket *net.UDPConn, to net.Addr, bytesPerSecond int, say func(...any)) error {
+	const beats = 50 // in a tick
+	beat := time.NewTicker(100 * time.Millisecond / beats)
+	defer beat.Stop()
+	datagram := make([]byte, 1400)
+	for i := range floodTicks {
+		say("tick", i)
+		for range beats {
+			<-beat.C
+			for sent := 0; sent < bytesPerSecond/10/beats; sent += len(datagram) {
+				if _, err := socket.WriteTo(datagram, to); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // agent is the test's end of an agent.

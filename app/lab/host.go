@@ -14,6 +14,7 @@ type Host struct {
 	ns     string
 	addr   string
 	public string
+	ends   ends // of its line
 }
 
 // HostOptions describe a host. The zero value is a public host on an unlimited line.
@@ -33,7 +34,12 @@ func (l *Lab) Host(name string, o HostOptions) (*Host, error) {
 		if err != nil {
 			return nil, err
 		}
-		return site.Host(name, Line{})
+		h, err := site.Host(name, Line{})
+		if err != nil {
+			return nil, err
+		}
+		h.ends = site.ends
+		return h, nil
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -41,11 +47,11 @@ func (l *Lab) Host(name string, o HostOptions) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	addr, err := l.joinInternet(ns, hostInterface, o.Line)
+	addr, ends, err := l.joinInternet(ns, hostInterface, o.Line)
 	if err != nil {
 		return nil, fmt.Errorf("connect %s: %w", name, err)
 	}
-	return &Host{name: name, ns: ns, addr: addr, public: addr}, nil
+	return &Host{name: name, ns: ns, addr: addr, public: addr, ends: ends}, nil
 }
 
 // hostInterface is the name of a host's only interface.
@@ -59,6 +65,9 @@ func (h *Host) Addr() string { return h.addr }
 
 // PublicAddr returns the IPv4 address that the internet sees of the host.
 func (h *Host) PublicAddr() string { return h.public }
+
+// SetLine changes the rates of the host's line while it is in use: the line that HostOptions gave it.
+func (h *Host) SetLine(line Line) error { return h.ends.set(line) }
 
 // Command prepares a program to run on the host. Ending ctx kills it; so does closing the laboratory.
 func (h *Host) Command(ctx context.Context, name string, args ...string) *exec.Cmd {

@@ -110,36 +110,35 @@ func (l *Lab) addNamespace(name string, commands ...string) (string, error) {
 }
 
 // connect joins two namespaces by a veth pair and sets both ends up.
-func connect(nsA, ifA, nsB, ifB string) error {
-	if err := run("", "ip", "link", "add", ifA, "netns", nsA, "type", "veth", "peer", "name", ifB, "netns", nsB); err != nil {
+func connect(a, b portOf) error {
+	if err := run("", "ip", "link", "add", a.dev, "netns", a.ns, "type", "veth", "peer", "name", b.dev, "netns", b.ns); err != nil {
 		return err
 	}
 	return errors.Join(
-		run("", "ip", "-n", nsA, "link", "set", ifA, "up"),
-		run("", "ip", "-n", nsB, "link", "set", ifB, "up"))
+		run("", "ip", "-n", a.ns, "link", "set", a.dev, "up"),
+		run("", "ip", "-n", b.ns, "link", "set", b.dev, "up"))
 }
 
 // joinInternet gives the interface dev of ns a line into the internet with a public address of its own.
 // Each address is in its own /24, because a control plane takes few peers of one /24. The caller
 // holds l.mu.
-func (l *Lab) joinInternet(ns, dev string, line Line) (public string, err error) {
+func (l *Lab) joinInternet(ns, dev string, line Line) (public string, e ends, err error) {
 	public, err = publicAddr(l.lines)
 	if err != nil {
-		return "", err
+		return "", e, err
 	}
-	far := fmt.Sprintf("line%d", l.lines)
+	e = ends{near: portOf{ns, dev}, far: portOf{l.internet, fmt.Sprintf("line%d", l.lines)}}
 	l.lines++
-	if err := connect(ns, dev, l.internet, far); err != nil {
-		return "", err
+	if err := connect(e.near, e.far); err != nil {
+		return "", e, err
 	}
-	return public, errors.Join(
-		inNamespace(l.internet, "ip route add "+public+"/32 dev "+far),
+	return public, e, errors.Join(
+		inNamespace(l.internet, "ip route add "+public+"/32 dev "+e.far.dev),
 		inNamespace(ns,
 			"ip addr add "+public+"/32 dev "+dev,
 			"ip route add "+gateway+"/32 dev "+dev,
 			"ip route add default via "+gateway),
-		shape(ns, dev, line.Up),
-		shape(l.internet, far, line.Down))
+		e.set(line))
 }
 
 // publicAddr returns the n-th public address: TEST-NET-3, -2 and -1 (RFC 5737) first, then the networks

@@ -1,6 +1,9 @@
 package lab
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Rate is in bits a second, counted on the wire with all headers. Zero means as fast as the machine can.
 type Rate int64
@@ -21,13 +24,28 @@ const (
 	minBurst = 16 << 10 // bytes
 )
 
-// shape limits what leaves through dev with a token bucket. The bucket holds 2 ms of the rate: much
+// ends are the two interfaces at which a line is shaped: each limits what leaves through it.
+type ends struct {
+	near, far portOf // the payer's, and the other side's
+}
+
+// portOf is an interface of a namespace.
+type portOf struct{ ns, dev string }
+
+// set gives the line its rates, in place of those it had.
+func (e ends) set(line Line) error {
+	return errors.Join(e.near.shape(line.Up), e.far.shape(line.Down))
+}
+
+// shape limits what leaves through the port with a token bucket. The bucket holds 2 ms of the rate: much
 // more shows as a faster start, less cannot keep 1 Gbit/s full with the kernel's timers.
-func shape(ns, dev string, rate Rate) error {
+func (p portOf) shape(rate Rate) error {
+	root := func(args ...string) error {
+		return run("", "tc", append([]string{"-n", p.ns, "qdisc", "replace", "dev", p.dev, "root"}, args...)...)
+	}
 	if rate == 0 {
-		return nil
+		return root("noqueue") // what a veth has by itself
 	}
 	burst := max(minBurst, int64(rate)/8/500)
-	return run("", "tc", "-n", ns, "qdisc", "add", "dev", dev, "root", "tbf",
-		"rate", fmt.Sprintf("%dbit", rate), "burst", fmt.Sprintf("%db", burst), "latency", queueTime)
+	return root("tbf", "rate", fmt.Sprintf("%dbit", rate), "burst", fmt.Sprintf("%db", burst), "latency", queueTime)
 }

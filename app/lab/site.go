@@ -12,6 +12,7 @@ type Site struct {
 	ns     string // the router's namespace
 	subnet string // first three bytes of its private network
 	public string // address that the internet sees
+	ends   ends   // of its line
 	hosts  int    // guarded by lab.mu
 }
 
@@ -37,9 +38,9 @@ func (l *Lab) Site(name string, nat NAT, line Line) (*Site, error) {
 	}
 	home, carrier := nat.layers()
 	if carrier == "" {
-		s.public, err = l.joinInternet(s.ns, wanPort, line)
+		s.public, s.ends, err = l.joinInternet(s.ns, wanPort, line)
 	} else {
-		s.public, err = l.joinCarrier(s.ns, name, carrier, line)
+		s.public, s.ends, err = l.joinCarrier(s.ns, name, carrier, line)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("connect %s: %w", name, err)
@@ -49,22 +50,22 @@ func (l *Lab) Site(name string, nat NAT, line Line) (*Site, error) {
 
 // joinCarrier puts a second NAT between a router and the internet, as mobile and some fibre carriers
 // do; the router gets an address of the shared range (RFC 6598). The caller holds l.mu.
-func (l *Lab) joinCarrier(router, name string, nat NAT, line Line) (public string, err error) {
+func (l *Lab) joinCarrier(router, name string, nat NAT, line Line) (public string, e ends, err error) {
 	const customer = "customer"
 	inside := fmt.Sprintf("100.64.%d", l.carriers%256)
 	l.carriers++
 	carrier, err := l.addNamespace(name + "carrier")
 	if err != nil {
-		return "", err
+		return "", e, err
 	}
-	public, err = l.joinInternet(carrier, wanPort, line)
+	public, e, err = l.joinInternet(carrier, wanPort, line)
 	if err != nil {
-		return "", err
+		return "", e, err
 	}
-	if err := connect(router, wanPort, carrier, customer); err != nil {
-		return "", err
+	if err := connect(portOf{router, wanPort}, portOf{carrier, customer}); err != nil {
+		return "", e, err
 	}
-	return public, errors.Join(
+	return public, e, errors.Join(
 		inNamespace(carrier, "ip addr add "+inside+".1/30 dev "+customer),
 		inNamespace(router,
 			"ip addr add "+inside+".2/30 dev "+wanPort,
@@ -76,14 +77,15 @@ func (l *Lab) joinCarrier(router, name string, nat NAT, line Line) (public strin
 func (s *Site) Host(name string, line Line) (*Host, error) {
 	s.lab.mu.Lock()
 	defer s.lab.mu.Unlock()
-	port := fmt.Sprintf("port%d", s.hosts)
 	h := &Host{name: name, addr: fmt.Sprintf("%s.%d", s.subnet, 10+s.hosts), public: s.public}
+	port := fmt.Sprintf("port%d", s.hosts)
 	s.hosts++
 	var err error
 	if h.ns, err = s.lab.addNamespace(name); err != nil {
 		return nil, err
 	}
-	if err := connect(h.ns, hostInterface, s.ns, port); err != nil {
+	h.ends = ends{near: portOf{h.ns, hostInterface}, far: portOf{s.ns, port}}
+	if err := connect(h.ends.near, h.ends.far); err != nil {
 		return nil, err
 	}
 	return h, errors.Join(
@@ -91,6 +93,5 @@ func (s *Site) Host(name string, line Line) (*Host, error) {
 		inNamespace(h.ns,
 			"ip addr add "+h.addr+"/24 dev "+hostInterface,
 			"ip route add default via "+s.subnet+".1"),
-		shape(h.ns, hostInterface, line.Up),
-		shape(s.ns, port, line.Down))
+		h.ends.set(line))
 }
