@@ -27,6 +27,7 @@ type actor struct {
 	problem  *api.Problem
 	admitted bool // the queue lets it be active
 	removed  bool
+	wrong    int  // pieces from the edge with a wrong hash, since the user last asked for it
 	opening  bool // a worker opens the finished file
 	edgeOnly bool // its connection counts, see hybrid
 
@@ -182,7 +183,7 @@ func (a *actor) resume() error {
 	a.rec.Want = api.WantRun
 	a.rec.Problem, a.problem = nil, nil
 	a.stopRetry()
-	a.retryWait = 0
+	a.retryWait, a.wrong = 0, 0
 	a.rec.happened("Resumed")
 	a.setState(api.StateQueued)
 	a.startIfWanted()

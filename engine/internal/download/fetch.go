@@ -3,7 +3,6 @@ package download
 import (
 	"context"
 	"errors"
-	"sync/atomic"
 	"time"
 
 	"github.com/tributary-dl/tributary/engine/api"
@@ -24,24 +23,26 @@ type request struct {
 	source *edge.Source
 	file   *storage.Object
 	geo    geometry
-	count  *atomic.Int64          // bytes as they come in
 	verify func(int, []byte) bool // nil: nothing to verify against
 	landed func(i int)            // called for each piece that has been verified and written
 
 	piece  int    // being filled
-	buffer []byte // its bytes so far
+	buffer []byte // room for a piece
+	filled int    // bytes of it that are there
 }
 
 // fetch runs an edge request in a worker.
 func (a *actor) fetch(t *transfer, run hybrid.Run) {
 	d := a.handle
-	r := &request{run: run, source: t.source, file: a.file, geo: t.geo, count: &t.received, verify: a.verifier(), piece: run.First,
+	r := &request{run: run, source: t.source, file: a.file, geo: t.geo, verify: a.verifier(), piece: run.First,
 		landed: func(i int) {
 			d.post(func(a *actor) { a.pieceFromEdge(t, i); a.finishIfDone(t) })
 		}}
 	if prefix, ok := t.prefixes[run.First]; ok {
 		delete(t.prefixes, run.First)
-		r.buffer = prefix
+		r.buffer, r.filled = prefix[:cap(prefix)], len(prefix)
+	} else {
+		r.buffer = t.buffer()
 	}
 	a.goWorker(func() {
 		err := r.do(t.act.ctx)
@@ -49,40 +50,43 @@ func (a *actor) fetch(t *transfer, run hybrid.Run) {
 	})
 }
 
-// do fetches the run's pieces one after the other in a single request. What it could not finish stays
-// in r.piece and r.buffer.
-func (r *request) do(ctx context.Context) error {
-	last := r.run.First + r.run.Count - 1
-	from := r.geo.offset(r.run.First) + int64(len(r.buffer))
-	until := r.geo.offset(last) + r.geo.size(last)
-	if r.buffer == nil {
-		r.buffer = make([]byte, 0, r.geo.size(r.run.First))
+// buffer returns room for a piece, used before if possible: a fast edge fills a thousand a second.
+func (t *transfer) buffer() []byte {
+	if n := len(t.buffers); n > 0 {
+		b := t.buffers[n-1]
+		t.buffers = t.buffers[:n-1]
+		return b
 	}
-	_, err := r.source.Fetch(ctx, from, until-from, r.take)
+	return make([]byte, t.geo.unit)
+}
+
+// do fetches the run's pieces one after the other in a single request, all through the same buffer. What it
+// could not finish stays in r.piece and r.buffer.
+func (r *request) do(ctx context.Context) error {
+	first := r.filled
+	bufs := make([][]byte, r.run.Count)
+	for k := range bufs {
+		bufs[k] = r.buffer[:r.geo.size(r.run.First+k)]
+	}
+	bufs[0] = bufs[0][first:]
+	n, err := r.source.FetchInto(ctx, r.geo.offset(r.run.First)+int64(first), bufs, r.land)
+	r.filled = int(r.geo.offset(r.run.First) + int64(first) + n - r.geo.offset(r.piece))
 	return err
 }
 
-// take is the sink of the request: it fills pieces and lands each that is full.
-func (r *request) take(p []byte) error {
-	r.count.Add(int64(len(p)))
-	for len(p) > 0 {
-		size := r.geo.size(r.piece)
-		k := min(int64(len(p)), size-int64(len(r.buffer)))
-		r.buffer = append(r.buffer, p[:k]...)
-		p = p[k:]
-		if int64(len(r.buffer)) < size {
-			return nil
-		}
-		if r.verify != nil && !r.verify(r.piece, r.buffer) {
-			return errWrongBytes
-		}
-		if err := r.file.WritePiece(r.piece, r.buffer); err != nil {
-			return err
-		}
-		r.landed(r.piece)
-		r.piece++
-		r.buffer = r.buffer[:0]
+// land verifies and writes a piece that is full. A mirror that sent a wrong one is not asked again soon.
+func (r *request) land(k int, from []string) error {
+	i := r.run.First + k
+	piece := r.buffer[:r.geo.size(i)]
+	if r.verify != nil && !r.verify(i, piece) {
+		r.source.Distrust(from)
+		return errWrongBytes
 	}
+	if err := r.file.WritePiece(i, piece); err != nil {
+		return err
+	}
+	r.landed(i)
+	r.piece++
 	return nil
 }
 
@@ -105,7 +109,8 @@ func (a *actor) fetched(t *transfer, r *request, err error) {
 	}
 	switch {
 	case errors.Is(err, errWrongBytes):
-		a.wrongBytes(t, int64(len(r.buffer)))
+		t.buffers = append(t.buffers, r.buffer)
+		a.wrongBytes(t, t.geo.size(r.piece))
 	case isDiskError(err):
 		if t == a.transfer() {
 			a.trouble(diskTrouble(err))
@@ -117,25 +122,30 @@ func (a *actor) fetched(t *transfer, r *request, err error) {
 	}
 }
 
+// keepPrefix keeps the beginning of a piece whose request broke off, or the buffer for the next request.
 func (a *actor) keepPrefix(t *transfer, r *request) {
-	n := len(r.buffer)
-	if n == 0 || r.piece >= len(t.done) {
+	if r.filled > 0 && r.piece < len(t.done) && !t.done[r.piece] && len(t.prefixes) < keptPrefixes && t.prefixes[r.piece] == nil {
+		t.prefixes[r.piece] = r.buffer[:r.filled]
 		return
 	}
-	if !t.done[r.piece] && len(t.prefixes) < keptPrefixes && t.prefixes[r.piece] == nil {
-		t.prefixes[r.piece] = r.buffer
-		return
-	}
-	a.rec.Wasted += int64(n)
+	a.rec.Wasted += int64(r.filled)
+	t.buffers = append(t.buffers, r.buffer)
 }
 
+// wrongBytes drops what an edge sent. After a few it asks anew what the URL names: the publisher may have put
+// another version there. If not, only peers can help.
 func (a *actor) wrongBytes(t *transfer, n int64) {
 	a.rec.Wasted += n
-	t.wrong++
 	e := &edge.Error{Kind: edge.Temporary, Code: api.CodeChanged, Err: errWrongBytes,
 		Text:   "The server sent bytes that do not match the publisher's description; they were thrown away.",
 		Remedy: "The publisher may have replaced the file. It is tried again."}
-	if t.wrong >= maxWrong {
+	if a.wrong++; a.wrong == maxWrong && t == a.transfer() {
+		a.stopActivity()
+		a.setState(api.StateQueued)
+		a.startIfWanted()
+		return
+	}
+	if a.wrong > maxWrong {
 		e.Kind = edge.Protocol
 		e.Remedy = "The server's copy is not what the publisher signed. Resume later, or tell the publisher."
 	}
@@ -194,7 +204,7 @@ func (a *actor) beginStream(t *transfer) {
 	d, file, source := a.handle, a.file, t.source
 	t.claims++
 	a.goWorker(func() {
-		s := &stream{file: file, count: &t.received, landed: func(i int, n int64) {
+		s := &stream{file: file, landed: func(i int, n int64) {
 			d.post(func(a *actor) { a.streamed(t, i, n) })
 		}}
 		_, err := source.Stream(t.act.ctx, 0, s.take)
@@ -208,7 +218,6 @@ func (a *actor) beginStream(t *transfer) {
 // stream is the sink of a request without ranges.
 type stream struct {
 	file   *storage.Object
-	count  *atomic.Int64
 	landed func(i int, n int64)
 	piece  int
 	buffer []byte
@@ -217,7 +226,6 @@ type stream struct {
 
 func (s *stream) take(p []byte) error {
 	s.total += int64(len(p))
-	s.count.Add(int64(len(p)))
 	for len(p) > 0 {
 		k := min(len(p), plainPiece-len(s.buffer))
 		s.buffer = append(s.buffer, p[:k]...)

@@ -84,6 +84,9 @@ func (a *actor) resolved(act *activity, res *edge.Resource, raw []byte, err erro
 			Text: "This link names a folder of several files, which this version cannot download as one.", Remedy: "Ask the publisher for single files."}, 0, false)
 		return
 	}
+	if a.manifest != nil {
+		res.Size = a.manifest.Length // the publisher's word, not the server's
+	}
 	a.rec.Resource = res
 	a.reserve(act)
 }
@@ -113,7 +116,7 @@ func (a *actor) startAnew() bool {
 	}
 	a.rec.happened("The file on the server has changed; starting it again from the beginning")
 	a.discardPart()
-	a.manifest, a.rec.Manifest, a.rec.Resource = nil, nil, nil
+	a.manifest, a.rec.Manifest, a.rec.Resource, a.rec.Validators = nil, nil, nil, nil
 	return true
 }
 

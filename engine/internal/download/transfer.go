@@ -3,7 +3,6 @@ package download
 import (
 	"hash/fnv"
 	"math"
-	"sync/atomic"
 	"time"
 
 	"github.com/tributary-dl/tributary/control/protocol"
@@ -45,15 +44,14 @@ type transfer struct {
 	left     int             // pieces
 	cursor   int
 
-	claims    int          // edge requests under way
-	received  atomic.Int64 // bytes from the edge, as they come in
+	claims    int      // edge requests under way
+	buffers   [][]byte // of pieces, for the next requests
 	allowance float64
 	prefixes  map[int][]byte // beginnings of pieces whose request broke off
 
 	edgeErr   error     // the last request's, until one works again
 	edgeRetry time.Time // no request before
 	edgeWait  time.Duration
-	wrong     int // pieces from the edge with a wrong hash
 	meter     meter
 	savedAt   time.Time
 	reported  time.Time
@@ -227,14 +225,23 @@ func (a *actor) look(t *transfer, now time.Time) {
 		a.rec.Uploaded += totals.Sent - t.counted.Sent
 		t.counted = totals
 	}
-	t.meter.add(now, t.received.Load(), totals.Received, totals.Sent)
-	t.allowance = t.pacer.Step(hybrid.Sample{Now: elapsed, EdgeBytes: t.received.Load(), PeerBytes: totals.Received,
+	edgeBytes := t.edgeBytes()
+	t.meter.add(now, edgeBytes, totals.Received, totals.Sent)
+	t.allowance = t.pacer.Step(hybrid.Sample{Now: elapsed, EdgeBytes: edgeBytes, PeerBytes: totals.Received,
 		Remaining: max(0, a.total()-a.file.Progress().VerifiedLength), Peers: totals.Delivering, EdgeAlive: t.edgeErr == nil})
 	if t.allowance >= hybrid.Unlimited || t.allowance <= 0 {
 		t.limit.SetRate(noLimit) // at 0 nothing new is asked for; what is under way may end
 	} else {
 		t.limit.SetRate(t.allowance)
 	}
+}
+
+// edgeBytes is what all mirrors have delivered so far.
+func (t *transfer) edgeBytes() (n int64) {
+	for _, h := range t.source.Stats() {
+		n += h.Bytes
+	}
+	return n
 }
 
 func (t *transfer) refreshPieces(elapsed time.Duration) {

@@ -1,0 +1,100 @@
+// Command bench measures what the product promises, with the real programs, and prints a table and JSON. It
+// compares with what a user would take instead (curl, aria2c) in paired runs, and quotes medians and
+// ratios: absolute times say more about the machine than about us. It needs root for the shaped links,
+// which are network namespaces that it makes and removes. It must never fake a figure: what could not be
+// measured is said to be so.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/tributary-dl/tributary/app/fleet"
+)
+
+// bench is one run of the command.
+type bench struct {
+	programs fleet.Programs
+	runs     int
+	size     int64  // bytes of the object in the large transfers
+	scratch  string // folder for data and downloads
+	figures  []figure
+}
+
+var measurements = []struct {
+	name, about string
+	run         func(*bench, context.Context) error
+}{
+	{"loopback", "edge only, loopback, against curl and aria2c", (*bench).loopback},
+	{"shaped", "edge only at 200 Mbit/s, against curl", (*bench).shaped},
+	{"strong", "link 80, edge 40, four peers of 20 Mbit/s, policy speed", (*bench).strongPeers},
+	{"weak", "link 80, edge 40, two peers of 10 Mbit/s, policy speed", (*bench).weakPeers},
+	{"offload", "link 80, edge 40, two peers of 10 Mbit/s, policy offload", (*bench).offload},
+	{"killed", "all peers killed at half", (*bench).peersKilled},
+	{"link", "one peer over ICE and QUIC, unshaped", (*bench).peerLink},
+	{"idle", "the service at rest, and with 20 shared objects", (*bench).idle},
+	{"crash", "kill -9 at a random moment, resume", (*bench).crash},
+}
+
+func main() {
+	b := &bench{}
+	programs := flag.String("bin", "bin", "the `folder` with the built programs")
+	only := flag.String("only", "", "measure only these, by `names` separated by commas")
+	asJSON := flag.Bool("json", false, "print JSON only")
+	flag.IntVar(&b.runs, "runs", 3, "paired runs of each measurement")
+	size := flag.Int64("size", 1<<30, "`bytes` of the large object")
+	flag.Usage = func() {
+		fmt.Fprintln(os.Stderr, "Usage: bench [flags]\n\nMeasurements:")
+		for _, m := range measurements {
+			fmt.Fprintf(os.Stderr, "  %-9s %s\n", m.name, m.about)
+		}
+		fmt.Fprintln(os.Stderr, "\nFlags:")
+		flag.PrintDefaults()
+	}
+	flag.Parse()
+	b.size = *size
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := b.all(ctx, *programs, *only, *asJSON); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func (b *bench) all(ctx context.Context, programs, only string, asJSON bool) (err error) {
+	if b.programs, err = fleet.FindPrograms(programs); err != nil {
+		return err
+	}
+	if b.scratch, err = os.MkdirTemp(roomiest(4*b.size), "tributary-bench-"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(b.scratch)
+	chosen := strings.Split(only, ",")
+	for _, m := range measurements {
+		if only != "" && !slices.Contains(chosen, m.name) {
+			continue
+		}
+		if !asJSON {
+			fmt.Fprintf(os.Stderr, "%s: %s …\n", m.name, m.about)
+		}
+		if err := m.run(b, ctx); err != nil {
+			return fmt.Errorf("%s: %w", m.name, err)
+		}
+	}
+	if !asJSON {
+		fmt.Print(table(b.figures))
+	}
+	out, err := json.MarshalIndent(b.figures, "", "  ")
+	if err != nil {
+		return err
+	}
+	fmt.Println(string(out))
+	return nil
+}

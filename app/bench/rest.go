@@ -1,0 +1,185 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tributary-dl/tributary/app/fleet"
+	"github.com/tributary-dl/tributary/engine/api"
+)
+
+const restTime = time.Minute
+
+// idle measures the service at rest, without and with shared objects.
+func (b *bench) idle(ctx context.Context) error {
+	here := fleet.ThisMachine{}
+	c, _, err := b.publisher(ctx, here, "127.0.0.1:0", 1<<20, "")
+	if err != nil {
+		return err
+	}
+	defer c.Stop()
+	for _, shared := range []int{0, 20} {
+		d, err := b.service(ctx, here, c, api.SharingOn)
+		if err != nil {
+			return err
+		}
+		err = b.rest(ctx, c, d, shared)
+		d.Stop()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *bench) rest(ctx context.Context, c *fleet.Control, d *fleet.Daemon, shared int) error {
+	for i := range shared {
+		file := filepath.Join(b.scratch, fmt.Sprintf("shared%d.bin", i))
+		if err := writeNoise(file, int64(5<<20+i)); err != nil {
+			return err
+		}
+		urls, err := c.Publish(ctx, "", file)
+		os.Remove(file)
+		if err != nil {
+			return err
+		}
+		if _, _, err := download(ctx, d, urls[0]); err != nil {
+			return err
+		}
+	}
+	select { // what the downloads left behind settles
+	case <-time.After(10 * time.Second):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	before, err := usageOf(d.PID())
+	if err != nil {
+		return err
+	}
+	select {
+	case <-time.After(restTime):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	after, err := usageOf(d.PID())
+	if err != nil {
+		return err
+	}
+	name := fmt.Sprintf("at rest, %d shared objects: ", shared)
+	b.atMost(name+"memory", "MB", 40, []float64{float64(after.rss) / 1e6}, "resident")
+	b.atMost(name+"processor", "%", 0.2, []float64{100 * (after.cpu - before.cpu) / restTime.Seconds()}, "of a core")
+	b.atMost(name+"writes", "/min", 1, []float64{float64(after.writes - before.writes)}, "calls that write, of all kinds")
+	return nil
+}
+
+type usage struct {
+	rss    int64   // bytes
+	cpu    float64 // seconds
+	writes int64   // calls to files, sockets and pipes
+}
+
+// usageOf reads what the kernel counts of a process (proc(5)).
+func usageOf(pid int) (u usage, err error) {
+	dir := fmt.Sprintf("/proc/%d/", pid)
+	stat, err := os.ReadFile(dir + "stat")
+	if err != nil {
+		return u, err
+	}
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	const ticksPerSecond = 100 // USER_HZ on every Linux that Go runs on
+	for _, f := range fields[11:13] {
+		n, err := strconv.ParseFloat(f, 64)
+		if err != nil {
+			return u, err
+		}
+		u.cpu += n / ticksPerSecond
+	}
+	if u.rss, err = procNumber(dir+"status", "VmRSS:"); err != nil {
+		return u, err
+	}
+	u.rss *= 1024
+	u.writes, err = procNumber(dir+"io", "write_bytes:")
+	u.writes = (u.writes + 4095) / 4096 / 4 // a synced transaction is about four pages
+	return u, err
+}
+
+func procNumber(path, key string) (int64, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	for s := bufio.NewScanner(f); s.Scan(); {
+		if rest, ok := strings.CutPrefix(s.Text(), key); ok {
+			return strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+		}
+	}
+	return 0, fmt.Errorf("%s has no %s", path, key)
+}
+
+// crash kills the service at a random moment of a download and counts what the edge sends again.
+func (b *bench) crash(ctx context.Context) error {
+	here := fleet.ThisMachine{}
+	const size, piece = 256 << 20, 1 << 20
+	c, url, err := b.publisher(ctx, here, "127.0.0.1:0", size, "")
+	if err != nil {
+		return err
+	}
+	defer c.Stop()
+	var refetched []float64
+	for range b.runs {
+		n, err := b.crashOnce(ctx, c, url, size)
+		if err != nil {
+			return err
+		}
+		refetched = append(refetched, float64(n)/piece)
+	}
+	b.atMost("kill -9 and resume: fetched again", "pieces", 64, refetched, "by what the client received in both runs")
+	return nil
+}
+
+func (b *bench) crashOnce(ctx context.Context, c *fleet.Control, url string, size int64) (again int64, err error) {
+	dir, err := os.MkdirTemp(b.scratch, "crash-")
+	if err != nil {
+		return 0, err
+	}
+	here := fleet.ThisMachine{}
+	options := fleet.DaemonOptions{Data: dir, CA: c.CA(), Loopback: true}
+	d, err := b.programs.Daemon(here, options)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { d.Stop() }()
+	limit, off := int64(100<<20), api.SharingOff
+	if _, err := d.SetSettings(ctx, api.SettingsPatch{Dir: &dir, DownloadLimit: &limit, Sharing: &off}); err != nil {
+		return 0, err
+	}
+	added, err := d.Add(ctx, api.AddRequest{URL: url})
+	if err != nil {
+		return 0, err
+	}
+	at := size/5 + rand.Int64N(size*3/5)
+	s, err := d.Until(ctx, added.ID, func(s api.Download) bool { return s.VerifiedBytes >= at })
+	if err != nil {
+		return 0, err
+	}
+	d.Kill()
+	if d, err = b.programs.Daemon(here, options); err != nil {
+		return 0, err
+	}
+	resumed, err := d.Until(ctx, added.ID, func(s api.Download) bool { return s.State == api.StateDownloading || fleet.Ended(s) })
+	if err != nil {
+		return 0, err
+	}
+	if _, _, err := finish(ctx, d, added.ID, time.Now()); err != nil {
+		return 0, err
+	}
+	return max(0, s.VerifiedBytes-resumed.VerifiedBytes), nil
+}
