@@ -87,12 +87,12 @@ func loadedUser(b *bottleneck) float64 {
 
 func TestIdleLinkIsUsed(t *testing.T) {
 	for _, mbit := range []float64{2, 20, 200, 2000} {
-		for _, delay := range []time.Duration{time.Millisecond, 20 * time.Millisecond, 80 * time.Millisecond, 250 * time.Millisecond} {
+		for _, delay := range []time.Duration{time.Millisecond, 40 * time.Millisecond, 250 * time.Millisecond} {
 			for _, noise := range []time.Duration{0, 8 * time.Millisecond} {
 				link := newBottleneck(mbit, delay, 500*time.Millisecond)
 				link.noise = noise
 				link.run(5*time.Second, nobody)
-				share, queue := link.run(30*time.Second, nobody)
+				share, queue := link.run(15*time.Second, nobody)
 				if share < 0.8 {
 					t.Errorf("%v Mbit/s, %s away, noise %s: uses %.0f%% of an idle link; want 80%%", mbit, delay, noise, 100*share)
 				}
@@ -139,11 +139,11 @@ func TestUserGoesFirst(t *testing.T) {
 
 // Without drains the queue that we cause ourselves would be taken for the path's own delay after a minute.
 func TestQueueDoesNotCreepUp(t *testing.T) {
-	link := newBottleneck(20, 40*time.Millisecond, 2*time.Second)
-	share, queue := link.run(10*time.Minute, nobody)
+	link := newBottleneck(20, 20*time.Millisecond, 2*time.Second)
+	share, queue := link.run(5*time.Minute, nobody)
 	_, last := link.run(time.Minute, nobody)
 	if last > targetQueue+10*time.Millisecond || share < 0.8 {
-		t.Errorf("queue of %s in the eleventh minute (mean of the first ten %s), %.0f%% used", last, queue, 100*share)
+		t.Errorf("queue of %s in the sixth minute (mean of the first five %s), %.0f%% used", last, queue, 100*share)
 	}
 }
 

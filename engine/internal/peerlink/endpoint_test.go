@@ -233,8 +233,8 @@ func TestGarbageDoesNotBreakATransfer(t *testing.T) {
 			_, _ = flood.Write(packet)
 		}
 	})
-	exchange(t, a, b, 8<<20)
-	exchange(t, b, a, 8<<20)
+	exchange(t, a, b, 2<<20)
+	exchange(t, b, a, 2<<20)
 	close(stop)
 	flooding.Wait()
 }
