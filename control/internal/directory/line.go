@@ -42,8 +42,8 @@ func (o *object) add(e *entry) {
 
 // How much of an object a look-up considers.
 const (
-	nearScan = 512 // entries of the asker's own network
-	wideKeep = 128 // eligible holders of each wider set
+	nearScan = 256 // entries of the asker's own network
+	wideKeep = 64  // eligible holders of each wider set
 	minHeads = 4   // eligible holders of one other network
 )
 
@@ -67,6 +67,9 @@ type scanned struct {
 // collect gathers candidates: all that fit of the asker's own network, and of each wider set the heads
 // of its lines, beginning with one that the seed chooses.
 func (g *gathering) collect(o *object, seed uint64) {
+	const most = nearScan + 3*(wideKeep+minHeads) // so that what is gathered is seldom moved
+	g.candidates = make([]selection.Holder, 0, min(o.holders, most))
+	g.entries = make([]*entry, 0, min(o.holders, most))
 	for distance := selection.SameNetwork; distance <= selection.World; distance++ {
 		var lines []*line
 		for _, l := range o.lines {

@@ -24,7 +24,7 @@ var ErrInUse = errors.New("the ledger is in use by another process")
 
 var (
 	chainsBucket    = []byte("chains")    // device key → chain
-	downloadsBucket = []byte("downloads") // device key + download → record
+	downloadsBucket = []byte("downloads") // device key + download → Account
 )
 
 // Ledger is safe for concurrent use. Whatever a method has stored when it returns survives a power cut.
@@ -99,9 +99,9 @@ const (
 
 // Account is what a client says that one download has done so far. Amounts are in bytes and cumulative.
 type Account struct {
-	Device   protocol.DeviceKey `json:"-"`
+	Device   protocol.DeviceKey `json:"-"` // stands in the key, as does Download
 	Download [16]byte           `json:"-"`
-	Content  protocol.ContentID `json:"-"`
+	Content  protocol.ContentID `json:"content"`
 
 	Sequence uint32        `json:"sequence"`
 	Total    uint64        `json:"total"`
@@ -140,24 +140,18 @@ func (a Account) Check() error {
 	return nil
 }
 
-// record is an account as stored; its key holds the rest.
-type record struct {
-	Content string `json:"content"`
-	Account
-}
-
 // Record stores the account unless one with the same or a later sequence number is there already: a
 // repeated or late report changes nothing.
 func (l *Ledger) Record(a Account) error {
 	key := append(a.Device[:], a.Download[:]...)
-	value, err := json.Marshal(record{Content: a.Content.String(), Account: a})
+	value, err := json.Marshal(a)
 	if err != nil {
 		return fmt.Errorf("encode account: %w", err)
 	}
 	err = l.db.Batch(func(tx *bolt.Tx) error {
 		bucket := tx.Bucket(downloadsBucket)
 		if old := bucket.Get(key); old != nil {
-			var stored record
+			var stored Account
 			if err := json.Unmarshal(old, &stored); err != nil {
 				return fmt.Errorf("stored account: %w", err)
 			}
@@ -190,20 +184,14 @@ func (l *Ledger) Accounts(each func(Account) error) error {
 	})
 }
 
-func decode(key, value []byte) (Account, error) {
-	var r record
-	if err := json.Unmarshal(value, &r); err != nil {
+func decode(key, value []byte) (a Account, err error) {
+	if err := json.Unmarshal(value, &a); err != nil {
 		return Account{}, err
 	}
-	content, err := protocol.ParseContentID(r.Content)
-	if err != nil {
-		return Account{}, err
-	}
-	if len(key) != len(r.Device)+len(r.Download) {
+	if len(key) != len(a.Device)+len(a.Download) {
 		return Account{}, errors.New("the key has a wrong length")
 	}
-	r.Account.Content = content
-	copy(r.Device[:], key)
-	copy(r.Download[:], key[len(r.Device):])
-	return r.Account, nil
+	copy(a.Device[:], key)
+	copy(a.Download[:], key[len(a.Device):])
+	return a, nil
 }
