@@ -36,18 +36,24 @@ func newFiles(n int, open func(k int) (file, error)) *files {
 
 // use calls fn with file k. fn must not keep the file.
 func (f *files) use(k int, fn func(file) error) error {
-	h := &f.list[k]
 	for {
-		h.lock.RLock()
-		if h.file != nil {
-			defer h.lock.RUnlock()
-			return fn(h.file)
+		used, err := f.list[k].use(fn)
+		if used {
+			return err
 		}
-		h.lock.RUnlock()
 		if err := f.openOne(k); err != nil {
 			return err
 		}
 	}
+}
+
+func (h *handle) use(fn func(file) error) (used bool, err error) {
+	h.lock.RLock()
+	defer h.lock.RUnlock()
+	if h.file == nil {
+		return false, nil
+	}
+	return true, fn(h.file)
 }
 
 func (f *files) openOne(k int) error {
