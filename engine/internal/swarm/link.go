@@ -105,6 +105,7 @@ func (l *link) run() {
 	}
 	select {
 	case l.swarm.acceptor.links <- l:
+		l.swarm.workers.Go(l.keep)
 		l.serve()
 	case <-l.ctx.Done():
 	}
@@ -279,7 +280,7 @@ func (l *link) take(m message) (pass bool, err error) {
 		l.swarm.peerHasAll(l, m.payload)
 		return true, nil
 	case msgRequest:
-		return false, l.uploads.add(m.block)
+		return false, l.requested(m.block)
 	case msgCancel:
 		l.uploads.remove(m.block)
 		return false, nil

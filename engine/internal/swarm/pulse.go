@@ -135,7 +135,7 @@ func (p *pulse) rate(now time.Time) float64 {
 	return p.arriving.rate(now)
 }
 
-func (p *pulse) quietSince() time.Time {
+func (p *pulse) lastSign() time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.lastByte

@@ -64,12 +64,10 @@ func (u *uploads) signal() {
 	}
 }
 
-// serve answers the peer's requests until the link ends. It alone writes chokes, unchokes, pieces and
-// keep-alives, so the peer sees them in the order in which they were decided.
+// serve answers the peer's requests until the link ends. It alone writes chokes, unchokes and
+// pieces, so the peer sees them in the order in which they were decided.
 func (l *link) serve() {
 	open := false // the peer knows that it may ask
-	alive := time.NewTicker(keepAlive)
-	defer alive.Stop()
 	for l.ctx.Err() == nil {
 		if may := l.mayUpload(); may != open {
 			open = may
@@ -85,9 +83,22 @@ func (l *link) serve() {
 		select {
 		case <-l.ctx.Done():
 		case <-l.uploads.wake:
-		case now := <-alive.C:
-			if now.Sub(l.quietSince()) > silence && now.Sub(l.since) > silence {
+		}
+	}
+}
+
+// keep keeps the link alive, and ends it if the peer does not.
+func (l *link) keep() {
+	tick := time.NewTicker(keepAlive)
+	defer tick.Stop()
+	for {
+		select {
+		case <-l.ctx.Done():
+			return
+		case now := <-tick.C:
+			if now.Sub(l.since) > silence && now.Sub(l.lastSign()) > silence {
 				l.close(errSilent)
+				return
 			}
 			l.send(frameKeepAlive)
 		}
@@ -138,14 +149,24 @@ func (l *link) answerRequest(b block) error {
 	return err
 }
 
-func (s *Swarm) read(b block, dst []byte) error {
+// requested queues a request, if it is for something that the peer may think we have.
+func (l *link) requested(b block) error {
+	s := l.swarm
 	if err := s.storing.enter(); err != nil {
 		return err
 	}
 	defer s.storing.exit()
 	if !s.pieces.Verified(b.piece) {
-		return fmt.Errorf("peer asks for piece %d, which we do not have", b.piece)
+		return fmt.Errorf("request of piece %d, which we do not have", b.piece)
 	}
+	return l.uploads.add(b)
+}
+
+func (s *Swarm) read(b block, dst []byte) error {
+	if err := s.storing.enter(); err != nil {
+		return err
+	}
+	defer s.storing.exit()
 	if _, err := s.pieces.ReadAt(dst, b.piece, int64(b.begin)); err != nil {
 		return fmt.Errorf("read piece %d to upload it: %w", b.piece, err)
 	}
