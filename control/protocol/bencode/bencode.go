@@ -18,7 +18,7 @@ type Dict map[string]any
 
 const (
 	maxDepth = 64      // BEP 52 nests one dictionary per path component
-	maxNodes = 500_000 // 20,000 files cost about six each
+	maxNodes = 200_000 // 20,000 files cost about six each
 )
 
 // Decode reads exactly one value. Byte strings alias data, which the caller must not change.

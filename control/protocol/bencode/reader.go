@@ -54,6 +54,9 @@ func (r *Reader) Bytes() ([]byte, error) {
 	if err := r.count(); err != nil {
 		return nil, err
 	}
+	if c := r.next(); c < '0' || c > '9' {
+		return nil, r.at(errors.New("expected a byte string"))
+	}
 	b, err := r.d.bytes()
 	return b, r.at(err)
 }

@@ -25,16 +25,40 @@ func Check(name string) error {
 		return errors.New("it is empty")
 	case len(name) > MaxBytes:
 		return fmt.Errorf("it is longer than %d bytes", MaxBytes)
-	case !utf8.ValidString(name):
-		return errors.New("it is not UTF-8")
 	case strings.Trim(name, ". ") != name: // also "." and "..": a system may strip them and reach another file
 		return errors.New("it begins or ends with a dot or a space")
-	case strings.IndexFunc(name, forbidden) >= 0:
-		return errors.New("it has a forbidden character")
-	case !norm.NFC.IsNormalString(name):
-		return errors.New("it is not in Unicode's normal form C")
 	case device(name):
 		return errors.New("it is the name of a device")
+	}
+	for i := range len(name) {
+		if name[i] >= utf8.RuneSelf {
+			return checkUnicode(name)
+		}
+		if forbiddenASCII[name[i]] {
+			return errForbidden
+		}
+	}
+	return nil
+}
+
+var errForbidden = errors.New("it has a forbidden character")
+
+// forbiddenASCII has what Windows refuses, and what does not print.
+var forbiddenASCII = func() (set [utf8.RuneSelf]bool) {
+	for c := range set {
+		set[c] = c < ' ' || c == 0x7f || strings.IndexByte(`<>:"/\|?*`, byte(c)) >= 0
+	}
+	return set
+}()
+
+func checkUnicode(name string) error {
+	switch {
+	case !utf8.ValidString(name):
+		return errors.New("it is not UTF-8")
+	case strings.IndexFunc(name, forbidden) >= 0:
+		return errForbidden
+	case !norm.NFC.IsNormalString(name):
+		return errors.New("it is not in Unicode's normal form C")
 	}
 	return nil
 }
@@ -42,8 +66,10 @@ func Check(name string) error {
 // forbidden reports characters that Windows refuses, that end a line, or that turn the direction of
 // writing, with which "gpj.exe" can be made to look like a picture.
 func forbidden(r rune) bool {
-	return unicode.IsControl(r) || strings.ContainsRune(`<>:"/\|?*`, r) ||
-		r == '\u2028' || r == '\u2029' || unicode.Is(unicode.Bidi_Control, r)
+	if r < utf8.RuneSelf {
+		return forbiddenASCII[r]
+	}
+	return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || unicode.Is(unicode.Bidi_Control, r)
 }
 
 // device reports DOS device names, which Windows finds in every folder and whatever follows the dot.

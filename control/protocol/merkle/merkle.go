@@ -21,8 +21,7 @@ type Hash = [Size]byte
 type Hasher struct {
 	block  hash.Hash
 	filled int // bytes in the current block
-	leaves int
-	stack  []Hash // complete subtrees, largest first; bit k of leaves says whether one of 2^k leaves stands
+	leaves stack
 }
 
 // Write adds bytes. It never fails.
@@ -47,13 +46,7 @@ func (h *Hasher) leaf() {
 	h.block.Sum(sum[:0])
 	h.block.Reset()
 	h.filled = 0
-	h.leaves++
-	for k := h.leaves; k&1 == 0; k >>= 1 {
-		top := len(h.stack) - 1
-		sum = join(h.stack[top], sum)
-		h.stack = h.stack[:top]
-	}
-	h.stack = append(h.stack, sum)
+	h.leaves.push(sum)
 }
 
 // Root returns the root of the tree over what was written, padded with zero leaves to at least
@@ -63,43 +56,56 @@ func (h *Hasher) Root(minLeaves int) Hash {
 	if h.filled > 0 {
 		h.leaf()
 	}
-	width := 1
-	for width < minLeaves || width < h.leaves {
-		width <<= 1
-	}
-	root := h.fold(width)
-	h.leaves, h.stack = 0, h.stack[:0]
-	return root
+	return h.leaves.fold(minLeaves, Hash{})
 }
 
-// fold joins the stack's subtrees, from the smallest, with subtrees of zero leaves between them.
-func (h *Hasher) fold(width int) Hash {
-	var sum, zero Hash // zero: root of `size` zero leaves
-	size, have := 1, false
-	for k := h.leaves; size < width || k > 0; size <<= 1 {
-		if k&1 == 1 {
-			top := len(h.stack) - 1
-			left := h.stack[top]
-			h.stack = h.stack[:top]
-			switch {
-			case have:
-				sum = join(left, sum)
-			case size >= width:
-				return left
-			default:
-				sum, have = join(left, zero), true
-			}
-		} else if have {
-			sum = join(sum, zero)
-		}
-		zero = join(zero, zero)
-		k >>= 1
-		if size >= width {
-			break
-		}
+// stack holds the complete subtrees over the nodes pushed so far, so that a tree of any width needs
+// memory only for its height.
+type stack struct {
+	count int    // nodes pushed
+	roots []Hash // largest subtree first; bit k of count says whether one of 2^k nodes stands
+}
+
+func (s *stack) push(sum Hash) {
+	s.count++
+	for k := s.count; k&1 == 0; k >>= 1 {
+		sum = join(s.pop(), sum)
 	}
+	s.roots = append(s.roots, sum)
+}
+
+func (s *stack) pop() Hash {
+	top := s.roots[len(s.roots)-1]
+	s.roots = s.roots[:len(s.roots)-1]
+	return top
+}
+
+// fold returns the root over the nodes, padded with pad to at least minNodes and to a power of two, and
+// empties the stack. It joins the subtrees from the smallest, with subtrees of padding between them.
+func (s *stack) fold(minNodes int, pad Hash) Hash {
+	width := 1
+	for width < minNodes || width < s.count {
+		width <<= 1
+	}
+	var sum Hash
+	have := false
+	for size := 1; size < width; size <<= 1 { // sum and pad are roots of this many nodes
+		switch full := s.count&size != 0; {
+		case full && have:
+			sum = join(s.pop(), sum)
+		case full:
+			sum, have = join(s.pop(), pad), true
+		case have:
+			sum = join(sum, pad)
+		}
+		pad = join(pad, pad)
+	}
+	if s.count == width {
+		sum, have = s.pop(), true
+	}
+	s.count = 0
 	if !have {
-		return zeroRoot(width)
+		return pad
 	}
 	return sum
 }
@@ -119,23 +125,32 @@ func join(a, b Hash) Hash {
 	return sha256.Sum256(both[:])
 }
 
-// LayerRoot returns the root over a layer of piece hashes ("piece layers" of BEP 52), each the root of
-// leavesPerPiece leaves, padded with roots of zero leaves to a power of two.
-func LayerRoot(layer []Hash, leavesPerPiece int) Hash {
-	pad := zeroRoot(leavesPerPiece)
-	nodes := append([]Hash(nil), layer...)
-	for len(nodes) > 1 {
-		if len(nodes)%2 == 1 {
-			nodes = append(nodes, pad)
-		}
-		for i := range len(nodes) / 2 {
-			nodes[i] = join(nodes[2*i], nodes[2*i+1])
-		}
-		nodes = nodes[:len(nodes)/2]
-		pad = join(pad, pad)
-	}
-	if len(nodes) == 0 {
+// Layer computes a root over a layer of piece hashes ("piece layers" of BEP 52), added one by one.
+type Layer struct {
+	hashes stack
+	pad    Hash
+}
+
+// NewLayer returns a Layer for pieces that are each the root of leavesPerPiece leaves.
+func NewLayer(leavesPerPiece int) *Layer { return &Layer{pad: zeroRoot(leavesPerPiece)} }
+
+// Add adds the hash of the next piece.
+func (l *Layer) Add(piece Hash) { l.hashes.push(piece) }
+
+// Root returns the root over what was added, padded with roots of zero leaves to a power of two, and
+// empties the layer. The root over nothing is zero.
+func (l *Layer) Root() Hash {
+	if l.hashes.count == 0 {
 		return Hash{}
 	}
-	return nodes[0]
+	return l.hashes.fold(1, l.pad)
+}
+
+// LayerRoot returns the Root of a Layer with these piece hashes.
+func LayerRoot(layer []Hash, leavesPerPiece int) Hash {
+	l := NewLayer(leavesPerPiece)
+	for _, piece := range layer {
+		l.Add(piece)
+	}
+	return l.Root()
 }

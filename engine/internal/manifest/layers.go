@@ -53,35 +53,13 @@ func (p *parser) readLayers() error {
 	})
 }
 
-// layerRoot returns the root over the hashes of a file's pieces. It works through them in groups, so
-// that checking the largest manifest needs no copy of it.
+// layerRoot returns the root over the hashes of a file's pieces, which stand one after the other.
 func layerRoot(layer []byte, leavesPerPiece int) merkle.Hash {
-	const group = 1024
-	var hashes [group]merkle.Hash
-	if len(layer) <= group*merkle.Size {
-		return merkle.LayerRoot(hashes[:split(hashes[:], layer)], leavesPerPiece)
+	l := merkle.NewLayer(leavesPerPiece)
+	for ; len(layer) >= merkle.Size; layer = layer[merkle.Size:] {
+		l.Add(merkle.Hash(layer[:merkle.Size]))
 	}
-	var zeros merkle.Hasher
-	pad := zeros.Root(leavesPerPiece)
-	var upper []merkle.Hash
-	for len(layer) > 0 {
-		n := split(hashes[:], layer)
-		layer = layer[n*merkle.Size:]
-		for i := n; i < group; i++ {
-			hashes[i] = pad
-		}
-		upper = append(upper, merkle.LayerRoot(hashes[:], leavesPerPiece))
-	}
-	return merkle.LayerRoot(upper, leavesPerPiece*group)
-}
-
-// split copies as many hashes from layer as hashes holds, and returns their number.
-func split(hashes []merkle.Hash, layer []byte) (n int) {
-	for n < len(hashes) && len(layer) > 0 {
-		layer = layer[copy(hashes[n][:], layer):]
-		n++
-	}
-	return n
+	return l.Root()
 }
 
 // hashers saves Verify a hasher's memory each time.

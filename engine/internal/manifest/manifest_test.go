@@ -199,21 +199,6 @@ func TestPieceLayersAreHandedOnUnchanged(t *testing.T) {
 	}
 }
 
-// layerRoot works in groups of 1024; the definition does not.
-func TestLayerRootInGroups(t *testing.T) {
-	for _, n := range []int{1, 2, 3, 1023, 1024, 1025, 2048, 2049, 5000} {
-		layer := make([]merkle.Hash, n)
-		var flat []byte
-		for i := range layer {
-			layer[i] = sha256.Sum256([]byte{byte(i), byte(i >> 8)})
-			flat = append(flat, layer[i][:]...)
-		}
-		if got, want := layerRoot(flat, 64), merkle.LayerRoot(layer, 64); got != want {
-			t.Errorf("%d hashes: %x; want %x", n, got, want)
-		}
-	}
-}
-
 // published.torrent is what the control plane's publisher writes; its own test compares the bytes.
 // Neither package may import the other, so the file is the contract between them.
 func TestParsesWhatThePublisherWrites(t *testing.T) {

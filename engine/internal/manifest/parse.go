@@ -44,6 +44,7 @@ type parser struct {
 	layers  map[string][]byte // root of each file longer than a piece → its layer, nil until found
 	folders int
 	empty   int
+	longest int // path below Name in bytes, with the separator before it
 
 	rawLayers, rawTerms, signature []byte
 }
@@ -76,16 +77,16 @@ func (p *parser) top() error {
 	return r.End()
 }
 
-// info reads the dictionary that describes the content. Its keys come sorted, "piece length" after
-// "file tree", so the tree is read when the length of a piece is known.
+// info reads the dictionary that describes the content. Its keys come sorted, the files before the
+// length of a piece, so the files are laid out when all is read.
 func (p *parser) info() error {
 	r := bencode.NewReader(p.m.info)
-	var tree, name []byte
+	var name []byte
 	var version int64
 	err := r.Dict(func(key []byte) (err error) {
 		switch string(key) {
 		case "file tree":
-			tree, err = r.Raw()
+			return p.fileTree(r)
 		case "meta version":
 			version, err = r.Int()
 		case "name":
@@ -108,37 +109,55 @@ func (p *parser) info() error {
 	if n := p.m.PieceLength; n < MinPieceLength || n > MaxPieceLength || n&(n-1) != 0 {
 		return refuse("the piece length %d is not a power of two from 16 KiB to 16 MiB", n)
 	}
-	if err := checkName(name); err != nil {
+	p.m.Name = string(name)
+	if err := checkName(p.m.Name); err != nil {
 		return err
 	}
-	if tree == nil {
-		return refuse("the manifest lists no files")
+	if len(p.m.Name)+p.longest > MaxPath {
+		return refuse("the paths below %.80q are too long", p.m.Name)
 	}
-	p.m.Name = string(name)
-	return p.fileTree(tree)
+	return p.layOut()
 }
 
-func (p *parser) fileTree(tree []byte) error {
-	if err := p.folder(bencode.NewReader(tree), nil, len(p.m.Name)); err != nil {
-		return err
-	}
-	if p.m.Length == 0 {
+// fileTree reads all files. No more memory is set aside than the input can fill.
+func (p *parser) fileTree(r *bencode.Reader) error {
+	const leastBytes = 75 // that describe a file which is not empty
+	p.m.Files = make([]File, 0, min(len(p.m.info)/leastBytes+1, MaxFiles))
+	p.m.roots = make([][]byte, 0, cap(p.m.Files))
+	return p.folder(r, nil, 0)
+}
+
+// layOut numbers the pieces of the files.
+func (p *parser) layOut() error {
+	m := p.m
+	if m.Length == 0 {
 		return refuse("the manifest describes no bytes")
 	}
-	files := p.m.Files
-	p.m.Single = len(files) == 1 && len(files[0].Path) == 1 && files[0].Path[0] == p.m.Name
+	for i := range m.Files {
+		file := &m.Files[i]
+		pieces := (file.Length + m.PieceLength - 1) / m.PieceLength
+		if pieces > int64(MaxPieces-m.pieces) {
+			return refuse("the manifest has more than %d pieces", MaxPieces)
+		}
+		file.FirstPiece, file.Pieces = m.pieces, int(pieces)
+		m.pieces += file.Pieces
+		if file.Pieces > 1 {
+			p.layers[string(m.roots[i])] = nil
+		}
+	}
+	m.Single = len(m.Files) == 1 && len(m.Files[0].Path) == 1 && m.Files[0].Path[0] == m.Name
 	return nil
 }
 
-func checkName(name []byte) error {
-	if err := filename.Check(string(name)); err != nil {
+func checkName(name string) error {
+	if err := filename.Check(name); err != nil {
 		return refuse("the name %.80q is not allowed: %s", name, err)
 	}
 	return nil
 }
 
 // folder reads one dictionary of the file tree: either a folder's entries or, under an empty key, what
-// path itself is. length is that of the path so far in bytes, with Name before it.
+// path itself is. length is that of the path so far in bytes, with the separator before it.
 func (p *parser) folder(r *bencode.Reader, path []string, length int) error {
 	if p.folders++; p.folders > MaxFolders+len(p.m.Files)+1 { // a file's dictionary counts too
 		return refuse("the manifest has more than %d folders", MaxFolders)
@@ -154,15 +173,16 @@ func (p *parser) folder(r *bencode.Reader, path []string, length int) error {
 			isFile = true
 			return p.file(r, path)
 		}
-		if err := checkName(key); err != nil {
+		name := string(key)
+		if err := checkName(name); err != nil {
 			return err
 		}
-		name := string(key)
 		inner := length + 1 + len(name)
 		if len(path) == MaxDepth || inner > MaxPath {
 			return refuse("the path to %.80q is too long", name)
 		}
 		folded = append(folded, filename.Fold(name))
+		p.longest = max(p.longest, inner)
 		return p.folder(r, append(path[:len(path):len(path)], name), inner)
 	})
 	if err != nil {
@@ -215,20 +235,12 @@ func (p *parser) file(r *bencode.Reader, path []string) error {
 	case length == 0 && root != nil, length > 0 && len(root) != merkle.Size:
 		return refuse("the file %.80q has no valid root hash", name)
 	}
-	pieces := (length + m.PieceLength - 1) / m.PieceLength
-	if pieces > MaxPieces-int64(m.pieces) {
-		return refuse("the manifest has more than %d pieces", MaxPieces)
-	}
-	if pieces == 0 {
+	if length == 0 {
 		p.empty++
 	}
-	m.Files = append(m.Files, File{Path: path, Length: length, FirstPiece: m.pieces, Pieces: int(pieces)})
+	m.Files = append(m.Files, File{Path: path, Length: length})
 	m.roots = append(m.roots, root)
 	m.Length += length
-	m.pieces += int(pieces)
-	if pieces > 1 {
-		p.layers[string(root)] = nil
-	}
 	return nil
 }
 
