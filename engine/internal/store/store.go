@@ -45,9 +45,10 @@ type Store struct {
 
 	ballast ballast // guarded by write
 
-	write sync.Mutex   // one change at a time, so that a failed one can reopen the database
-	guard sync.RWMutex // guards db: readers share it, reopening and Close take it alone
-	db    *bolt.DB     // nil when closed
+	write  sync.Mutex   // one change at a time, so that a failed one can reopen the database
+	guard  sync.RWMutex // guards db and closed: users share it, reopening and Close take it alone
+	db     *bolt.DB     // nil when closed, or when it could not be reopened
+	closed bool
 }
 
 // Open opens the database at path, and makes it (and its folder, 0700) if it is missing. A broken
@@ -104,10 +105,7 @@ func (s *Store) Close() error {
 	if errors.Is(err, errClosed) {
 		return nil
 	}
-	if cerr := s.release(); err == nil {
-		err = cerr
-	}
-	if err != nil {
+	if err = errors.Join(err, s.release()); err != nil {
 		return fmt.Errorf("close state: %w", err)
 	}
 	return nil
@@ -141,8 +139,8 @@ func (s *Store) release() error {
 	var err error
 	if s.db != nil {
 		err = s.db.Close()
-		s.db = nil
 	}
+	s.db, s.closed = nil, true
 	return errors.Join(err, s.lock.Close()) // closing gives the lock back
 }
 
@@ -166,42 +164,57 @@ func (s *Store) update(change func(*bolt.Tx) error) error {
 // try runs one transaction. bbolt keeps what it believed about the file when a write or a sync
 // fails, which need not be what the file holds; so the database is read anew after any failure.
 func (s *Store) try(change func(*bolt.Tx) error) error {
-	s.guard.RLock()
-	db := s.db
-	if db == nil {
-		s.guard.RUnlock()
-		return errClosed
+	if s.use(func(*bolt.DB) error { return nil }) != nil {
+		if err := s.reopen(); err != nil {
+			return err
+		}
 	}
 	var refused error // by change itself: nothing was written
-	err := db.Update(func(tx *bolt.Tx) error {
-		refused = change(tx)
-		return refused
+	err := s.use(func(db *bolt.DB) error {
+		return db.Update(func(tx *bolt.Tx) error {
+			refused = change(tx)
+			return refused
+		})
 	})
-	s.guard.RUnlock()
-	if err == nil || refused != nil {
+	if err == nil || refused != nil || errors.Is(err, errClosed) {
 		return err
 	}
 	return errors.Join(err, s.reopen())
 }
 
-func (s *Store) reopen() error {
+func (s *Store) view(look func(*bolt.Tx) error) error {
+	return s.use(func(db *bolt.DB) error { return db.View(look) })
+}
+
+// errLost means that the database could not be reopened after a failure. The next change tries again.
+var errLost = errors.New("the state database cannot be read")
+
+func (s *Store) use(do func(*bolt.DB) error) error {
+	s.guard.RLock()
+	defer s.guard.RUnlock()
+	switch {
+	case s.closed:
+		return errClosed
+	case s.db == nil:
+		return errLost
+	}
+	return do(s.db)
+}
+
+func (s *Store) reopen() (err error) {
 	s.guard.Lock()
 	defer s.guard.Unlock()
-	err := s.db.Close()
+	if s.closed {
+		return errClosed
+	}
+	if s.db != nil {
+		s.db.Close() // its error is one more of what is wrong already
+	}
 	if s.db, err = open(s.path); err != nil {
 		s.db = nil
 		return fmt.Errorf("reopen state: %w", err)
 	}
 	return nil
-}
-
-func (s *Store) view(look func(*bolt.Tx) error) error {
-	s.guard.RLock()
-	defer s.guard.RUnlock()
-	if s.db == nil {
-		return errClosed
-	}
-	return s.db.View(look)
 }
 
 // open checks the file by reading it, and only then lets bbolt map it into memory: bbolt trusts what
