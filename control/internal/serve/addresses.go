@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 )
 
 // addresses are where clients reach us, as opposed to where we listen.
@@ -21,15 +22,13 @@ func reached(advertise string, listening net.Addr) (addresses, error) {
 	if err != nil {
 		return addresses{}, err
 	}
-	switch {
-	case advertise == "":
-		if address, err := netip.ParseAddr(host); err == nil && address.IsUnspecified() {
-			return addresses{}, errors.New("a server that listens on all addresses must be told by which one clients reach it: --advertise")
-		}
-	default:
-		if host, port, err = splitAdvertised(advertise, port); err != nil {
-			return addresses{}, err
-		}
+	if advertise != "" {
+		host, port, err = splitAdvertised(advertise, port)
+	} else if address, parseErr := netip.ParseAddr(host); parseErr == nil && address.IsUnspecified() {
+		err = errors.New("a server that listens on all addresses must be told by which one clients reach it: --advertise")
+	}
+	if err != nil {
+		return addresses{}, err
 	}
 	a := addresses{host: host, base: "https://" + net.JoinHostPort(host, port)}
 	if port == "443" {
@@ -40,14 +39,16 @@ func reached(advertise string, listening net.Addr) (addresses, error) {
 
 // splitAdvertised reads HOST[:PORT], in which an IPv6 address may do without brackets if no port follows.
 func splitAdvertised(text, defaultPort string) (host, port string, err error) {
-	if address, err := netip.ParseAddr(text); err == nil {
+	if address, err := netip.ParseAddr(strings.Trim(text, "[]")); err == nil {
 		return address.String(), defaultPort, nil
 	}
-	host, port, err = net.SplitHostPort(text)
-	if err != nil {
-		host, port, err = net.SplitHostPort(net.JoinHostPort(text, defaultPort))
+	host, port = text, defaultPort
+	if strings.Contains(text, ":") {
+		if host, port, err = net.SplitHostPort(text); err != nil {
+			return "", "", fmt.Errorf("%q is not HOST or HOST:PORT: %w", text, err)
+		}
 	}
-	if n, convErr := strconv.ParseUint(port, 10, 16); err != nil || convErr != nil || n == 0 || host == "" {
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || host == "" {
 		return "", "", fmt.Errorf("%q is not HOST or HOST:PORT", text)
 	}
 	return host, port, nil

@@ -1,0 +1,238 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"io"
+	"math/big"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/tributary-dl/tributary/control/internal/ca"
+	"github.com/tributary-dl/tributary/control/internal/serve"
+	"github.com/tributary-dl/tributary/control/protocol"
+	"github.com/tributary-dl/tributary/control/protocol/wire"
+)
+
+// server is a `tributary-control serve` that runs in the test's process.
+type server struct {
+	serve.Ready
+	stop context.CancelFunc
+	exit chan int
+}
+
+func startServer(t *testing.T, data string) *server {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	s := &server{stop: stop, exit: make(chan int, 1)}
+	lines, stdout := io.Pipe()
+	go func() {
+		s.exit <- run(ctx, []string{"serve", "--data", data, "--listen", "127.0.0.1:0"}, stdout, t.Output())
+		stdout.Close()
+	}()
+	t.Cleanup(stop)
+	if err := json.NewDecoder(lines).Decode(&s.Ready); err != nil {
+		t.Fatalf("ready line: %v", err)
+	}
+	return s
+}
+
+// command runs another command to its end.
+func command(t *testing.T, args ...string) (stdout string, exit int) {
+	t.Helper()
+	var out bytes.Buffer
+	exit = run(t.Context(), args, &out, t.Output())
+	return out.String(), exit
+}
+
+func TestServePublishDownloadReport(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	s := startServer(t, data)
+	file := filepath.Join(t.TempDir(), "film.bin")
+	content := bytes.Repeat([]byte("tributary "), 100_000)
+	if err := os.WriteFile(file, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	urls, exit := command(t, "publish", "--data", data, file)
+	if want := s.Edge + "/film.bin\n"; exit != exitDone || urls != want {
+		t.Fatalf("publish: %d, %q; want %q", exit, urls, want)
+	}
+	roots, err := ca.Pool(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true}}
+	defer client.CloseIdleConnections()
+	answer, err := client.Get(strings.TrimSpace(urls))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(answer.Body)
+	answer.Body.Close()
+	if err != nil || !bytes.Equal(got, content) || answer.ProtoMajor != 2 {
+		t.Errorf("download over %s: %d bytes, %v; want the file over HTTP/2", answer.Proto, len(got), err)
+	}
+	reportOf(t, s, roots) // a client's word, while the edge's log is being written
+
+	out, exit := command(t, "report", "--data", data, "--format", "json")
+	if exit != exitDone || !strings.Contains(out, `"peer_bytes_reported": 600000`) {
+		t.Errorf("report of a running server: %d\n%s", exit, out)
+	}
+	s.stop()
+	if exit := <-s.exit; exit != exitDone {
+		t.Errorf("serve ended with %d", exit)
+	}
+	path := filepath.Join(t.TempDir(), "report.csv")
+	if _, exit := command(t, "report", "--data", data, "--format", "csv", "--out", path); exit != exitDone {
+		t.Fatalf("report: %d", exit)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil || !strings.Contains(string(text), ",film.bin,1,0,1,0,0,0,1000000,400000,600000,") {
+		t.Errorf("report: %v\n%s", err, text)
+	}
+	again, exit := command(t, "publish", "--data", data, file)
+	if exit != exitDone || again != urls {
+		t.Errorf("publish without a server: %d, %q", exit, again)
+	}
+}
+
+// reportOf logs in as a device over the same port and reports that it has downloaded the film.
+func reportOf(t *testing.T, s *server, roots *x509.CertPool) {
+	t.Helper()
+	_, key, _ := ed25519.GenerateKey(nil)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1)}
+	der, err := x509.CreateCertificate(nil, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	ws, _, err := websocket.Dial(ctx, s.Control+protocol.SessionPath, &websocket.DialOptions{
+		Subprotocols: []string{protocol.Subprotocol},
+		HTTPClient: &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{
+			RootCAs: roots, Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}},
+		}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ws.Close(websocket.StatusNormalClosure, "")
+	say := func(m *wire.ClientMessage) *wire.NodeMessage {
+		t.Helper()
+		data, err := proto.Marshal(m)
+		if err == nil {
+			err = ws.Write(ctx, websocket.MessageBinary, data)
+		}
+		if err == nil {
+			_, data, err = ws.Read(ctx)
+		}
+		answer := &wire.NodeMessage{}
+		if err == nil {
+			err = proto.Unmarshal(data, answer)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer
+	}
+	welcome := say(&wire.ClientMessage{Body: &wire.ClientMessage_Login{Login: &wire.Login{Version: 1, SecondaryGuids: [][]byte{make([]byte, 16)}}}}).GetWelcome()
+	if len(welcome.GetStun()) != 2 || welcome.Stun[0] != s.STUN {
+		t.Errorf("welcome = %v; want it to tell of %s", welcome, s.STUN)
+	}
+	content := contentOf(t, s, roots)
+	recorded := say(&wire.ClientMessage{Body: &wire.ClientMessage_Report{Report: &wire.Report{
+		Content: content[:], Download: make([]byte, 16), Sequence: 1, TotalBytes: 1_000_000, EdgeBytes: 400_000, PeerBytes: 600_000, Outcome: "completed",
+	}}})
+	if recorded.GetRecorded() == nil {
+		t.Errorf("answer to a report: %v", recorded)
+	}
+}
+
+// contentOf asks the edge for the film's content ID: it is in the address of the manifest.
+func contentOf(t *testing.T, s *server, roots *x509.CertPool) protocol.ContentID {
+	t.Helper()
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, DisableKeepAlives: true}}
+	answer, err := client.Head(s.Edge + "/film.bin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	for _, link := range answer.Header.Values("Link") {
+		if _, after, ok := strings.Cut(link, protocol.ManifestPath); ok {
+			hex, _, _ := strings.Cut(after, ".")
+			if content, err := protocol.ParseContentID(hex); err == nil {
+				return content
+			}
+		}
+	}
+	t.Fatalf("no manifest in %v", answer.Header)
+	return protocol.ContentID{}
+}
+
+func TestKeysLast(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	first, exit := command(t, "keys", "--data", data)
+	var keys map[string]string
+	if err := json.Unmarshal([]byte(first), &keys); exit != exitDone || err != nil || len(keys["publisher"]) != 64 || len(keys["grant"]) != 64 {
+		t.Fatalf("keys: %d, %v, %q", exit, err, first)
+	}
+	if second, _ := command(t, "keys", "--data", data); second != first {
+		t.Errorf("keys: %q; want %q again", second, first)
+	}
+}
+
+func TestExitCodes(t *testing.T) {
+	data := t.TempDir()
+	policy := filepath.Join(data, "policy.json")
+	if err := os.WriteFile(policy, []byte(`{"mode":"speed","seed_forever":true}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		args string
+		exit int
+	}{
+		{"", exitDone},
+		{"--help", exitDone},
+		{"serve --help", exitDone},
+		{"bogus", exitUsage},
+		{"serve", exitUsage},
+		{"serve --data DIR", exitUsage},
+		{"serve --data DIR --listen :1 extra", exitUsage},
+		{"serve --data DIR --listen :1 --cert x", exitUsage},
+		{"serve --data DIR --listen :1 --edge-rate fast", exitUsage},
+		{"serve --data DIR --listen :1 --edge-rate -1", exitUsage},
+		{"serve --data DIR --listen :1 --log-level loud", exitUsage},
+		{"serve --data DIR --listen nonsense", exitError},
+		{"publish --data DIR", exitUsage},
+		{"publish --data DIR --not-after soon x", exitUsage},
+		{"publish --data DIR --policy POLICY x", exitError},
+		{"publish --data DIR none", exitError},
+		{"report", exitUsage},
+		{"report --data DIR --format pdf", exitUsage},
+		{"report --data DIR/none", exitError},
+		{"keys --data DIR --bogus", exitUsage},
+	} {
+		args := strings.Fields(strings.NewReplacer("DIR", data, "POLICY", policy).Replace(test.args))
+		if _, exit := command(t, args...); exit != test.exit {
+			t.Errorf("tributary-control %s: exit code %d; want %d", test.args, exit, test.exit)
+		}
+	}
+}
+
+func TestMirrorsThatNameAFolder(t *testing.T) {
+	got := mirrorsOf([]string{"https://a.example/pub/", "https://b.example/x"}, "/tmp/my film.iso")
+	if len(got) != 2 || got[0] != "https://a.example/pub/my%20film.iso" || got[1] != "https://b.example/x" {
+		t.Errorf("mirrors = %q", got)
+	}
+}
