@@ -88,12 +88,19 @@ func (d *decoder) number(end byte) (int64, error) {
 	}
 	spelled := d.data[d.pos : d.pos+n]
 	v, err := strconv.ParseInt(string(spelled), 10, 64)
-	var canonical [20]byte
-	if err != nil || !bytes.Equal(strconv.AppendInt(canonical[:0], v, 10), spelled) {
+	if err != nil || !canonical(spelled, v) {
 		return 0, fmt.Errorf("%q is not a canonical number", spelled)
 	}
 	d.pos += n + 1
 	return v, nil
+}
+
+// canonical reports whether v, which spelled is parsed as, has no shorter spelling.
+func canonical(spelled []byte, v int64) bool {
+	if v < 0 {
+		return spelled[1] != '0'
+	}
+	return v == 0 && len(spelled) == 1 || spelled[0] >= '1' && spelled[0] <= '9'
 }
 
 func (d *decoder) bytes() ([]byte, error) {
