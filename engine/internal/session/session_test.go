@@ -344,7 +344,8 @@ func TestRefusedLoginShowsInTheStatus(t *testing.T) {
 	receive[*wire.ClientMessage_Login](e)
 	e.send(&wire.NodeMessage{Body: &wire.NodeMessage_Refused{Refused: &wire.Refused{Code: "unsupported_version"}}})
 	e.ws.Close(websocket.StatusPolicyViolation, "")
-	(<-n.sessions).ws.CloseNow() // it tries again, so the first attempt has been judged
+	again := <-n.sessions // so the first attempt has been judged
+	defer again.ws.CloseNow()
 	if refused, ok := errors.AsType[*Refused](s.Status().Err); !ok || refused.Code != "unsupported_version" {
 		t.Errorf("status = %+v", s.Status())
 	}
