@@ -32,13 +32,14 @@ type server struct {
 	exit chan int
 }
 
-func startServer(t *testing.T, data string) *server {
+func startServer(t *testing.T, data string, more ...string) *server {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	s := &server{stop: stop, exit: make(chan int, 1)}
 	lines, stdout := io.Pipe()
 	go func() {
-		s.exit <- run(ctx, []string{"serve", "--data", data, "--listen", "127.0.0.1:0"}, stdout, t.Output())
+		args := append([]string{"serve", "--data", data, "--listen", "127.0.0.1:0"}, more...)
+		s.exit <- run(ctx, args, stdout, t.Output())
 		stdout.Close()
 	}()
 	t.Cleanup(stop)
@@ -104,6 +105,40 @@ func TestServePublishDownloadReport(t *testing.T) {
 	again, exit := command(t, "publish", "--data", data, file)
 	if exit != exitDone || again != urls {
 		t.Errorf("publish without a server: %d, %q", exit, again)
+	}
+}
+
+func TestDownloadUnderWayMayFinish(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	s := startServer(t, data, "--edge-rate", "8000000")
+	file := filepath.Join(t.TempDir(), "film.bin")
+	const size = 8_000_000 // a second at that rate, well within the grace
+	if err := os.WriteFile(file, make([]byte, size), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	urls, exit := command(t, "publish", "--data", data, file)
+	if exit != exitDone {
+		t.Fatalf("publish: %d", exit)
+	}
+	roots, err := ca.Pool(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, DisableKeepAlives: true}}
+	answer, err := client.Get(strings.TrimSpace(urls))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	s.stop()
+	if n, err := io.Copy(io.Discard, answer.Body); n != size || err != nil {
+		t.Errorf("got %d bytes, %v; want the whole file", n, err)
+	}
+	if exit := <-s.exit; exit != exitDone {
+		t.Errorf("serve ended with %d", exit)
+	}
+	if _, err := client.Get(strings.TrimSpace(urls)); err == nil {
+		t.Error("the server still answers")
 	}
 }
 

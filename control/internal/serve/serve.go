@@ -126,6 +126,7 @@ func Run(ctx context.Context, cfg Config, ready func(Ready) error) (err error) {
 	mux.Handle(protocol.SessionPath, sessions)
 	mux.Handle("/", content.Handler())
 	return web(ctx, cfg.Log, listener, certificates, mux, sessions, func() error {
+		cfg.Log.Info("serving", "listen", listener.Addr(), "reached", at.base, "stun", stunAt)
 		return ready(Ready{Control: at.base, Edge: at.base, STUN: stunAt[0]})
 	})
 }
