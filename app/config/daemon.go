@@ -155,3 +155,28 @@ func listenAddress(text string) (string, error) {
 	}
 	return text, nil
 }
+
+// Arguments returns the words that give another process, with another working folder and environment, the
+// configuration that d was checked from.
+func (d Daemon) Arguments(f Flags) []string {
+	words := []string{"--data", d.Data, "--socket", d.Socket, "--log-file", d.LogFile}
+	for _, file := range []struct{ flag, path string }{{"--ca", f.CA}, {"--policy", f.Policy}} {
+		if file.path == "" {
+			continue
+		}
+		if absolute, err := filepath.Abs(file.path); err == nil { // as it was when d was checked
+			words = append(words, file.flag, absolute)
+		}
+	}
+	for _, word := range []struct{ flag, value string }{
+		{"--control", d.Control}, {"--listen-peers", d.ListenPeers}, {"--log-level", f.LogLevel},
+	} {
+		if word.value != "" {
+			words = append(words, word.flag, word.value)
+		}
+	}
+	if d.AllowLoopbackPeers {
+		words = append(words, "--allow-loopback-peers")
+	}
+	return words
+}

@@ -1,0 +1,113 @@
+// Package daemon is the composition root of the background service: it opens what the service is made of,
+// in order, serves the local API, and closes everything in the opposite order. It must never hold behaviour
+// of its own, nor know how it was started.
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/tributary-dl/tributary/app/config"
+	"github.com/tributary-dl/tributary/app/daemon/internal/logs"
+	"github.com/tributary-dl/tributary/engine"
+	"github.com/tributary-dl/tributary/engine/localapi"
+)
+
+// Sizes of the log.
+const (
+	logFileBytes = 5 << 20
+	logFiles     = 3
+	ringLines    = 2000 // shown by `tributaryctl diagnostics`
+)
+
+// stopTime bounds a clean stop; after it the state on disk is what a power cut would leave, which is safe.
+const stopTime = 20 * time.Second
+
+// Config is what a service runs with.
+type Config struct {
+	config.Daemon
+	// Ready gets one line, {"socket":PATH}, when the local API answers.
+	Ready io.Writer
+	// Console gets the log beside the log file; nil: nobody looks.
+	Console io.Writer
+}
+
+// Run is the service: it returns nil after a clean stop, once ctx has ended, and an error if the service
+// could not start or broke.
+func Run(ctx context.Context, c Config) (err error) {
+	if os.Getenv("GOPPROF") != "" {
+		return errors.New("the environment variable GOPPROF is set: a library answers it by opening a port for debugging; unset it")
+	}
+	if err := makePrivate(c.Data); err != nil {
+		return err
+	}
+	release, err := lockData(c.Data)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+
+	ring := logs.NewRing(ringLines)
+	file, err := logs.OpenFile(c.LogFile, logFileBytes, logFiles)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	log := newLogger(c, file, ring)
+	if err := catchCrashes(c.Data, log); err != nil {
+		return err
+	}
+	return serve(ctx, c, log, ring)
+}
+
+// serve runs the engine and its API until ctx ends.
+func serve(ctx context.Context, c Config, log *slog.Logger, ring *logs.Ring) (err error) {
+	listener, err := localapi.Listen(c.Socket)
+	if err != nil {
+		return err
+	}
+	e, err := engine.Open(ctx, engine.Config{
+		DataDir:            c.Data,
+		Roots:              c.Roots,
+		Control:            c.Control,
+		ListenPeers:        c.ListenPeers,
+		AllowLoopbackPeers: c.AllowLoopbackPeers,
+		Policy:             engine.Policy(c.Policy),
+		Version:            config.Version(),
+		Diagnostics:        ring.Lines,
+		Log:                log,
+	})
+	if err != nil {
+		return errors.Join(fmt.Errorf("open the engine: %w", err), listener.Close())
+	}
+	defer func() {
+		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+		defer cancel()
+		if closed := e.Close(bounded); closed != nil {
+			err = errors.Join(err, fmt.Errorf("close the engine: %w", closed))
+		}
+		log.Info("stopped")
+	}()
+	// The socket listens already, so a caller who reads this line is answered.
+	if err := json.NewEncoder(c.Ready).Encode(map[string]string{"socket": c.Socket}); err != nil {
+		return errors.Join(fmt.Errorf("say that the service is ready: %w", err), listener.Close())
+	}
+	log.Info("ready", "version", config.Version(), "socket", c.Socket, "data", c.Data)
+	return localapi.New(e, log).Serve(ctx, listener)
+}
+
+// newLogger writes every line to the file, the ring and, if there is one, the console.
+func newLogger(c Config, file, ring io.Writer) *slog.Logger {
+	options := &slog.HandlerOptions{Level: c.LogLevel}
+	handlers := []slog.Handler{slog.NewTextHandler(file, options), slog.NewTextHandler(ring, options)}
+	if c.Console != nil {
+		handlers = append(handlers, slog.NewTextHandler(c.Console, options))
+	}
+	return slog.New(slog.NewMultiHandler(handlers...))
+}

@@ -1,0 +1,129 @@
+// Package command is the command line of tributaryd: it turns words into a configuration and hands it to
+// app/daemon, or to app/service. It must never open anything of the engine's itself.
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/tributary-dl/tributary/app/config"
+	"github.com/tributary-dl/tributary/app/daemon"
+	"github.com/tributary-dl/tributary/app/service"
+)
+
+// Streams are what the program writes to.
+type Streams struct {
+	Out, Err io.Writer
+	Watched  bool // a person sees Err
+}
+
+// Main runs one command and returns its exit code: those of app/service.
+func Main(ctx context.Context, args []string, streams Streams) int {
+	root := newRoot(streams)
+	root.SetArgs(args)
+	root.SetOut(streams.Out)
+	root.SetErr(streams.Err)
+	executed, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return service.ExitDone
+	}
+	if !errors.Is(err, service.ErrNotRunning) { // a state, which has been printed
+		fmt.Fprintf(streams.Err, "tributaryd: %v\n", err)
+	}
+	if _, ok := errors.AsType[*usageError](err); ok {
+		fmt.Fprintf(streams.Err, "Try \"%s --help\".\n", executed.CommandPath())
+		return service.ExitUsage
+	}
+	return service.ExitCode(err)
+}
+
+// usageError is a command line that makes no sense.
+type usageError struct{ error }
+
+func (u *usageError) Unwrap() error { return u.error }
+
+// noArguments refuses words after a command; on a command that only holds others, the word is a slip.
+func noArguments(c *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return &usageError{fmt.Errorf("%s does not know %q", c.CommandPath(), args[0])}
+	}
+	return nil
+}
+
+func newRoot(streams Streams) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "tributaryd",
+		Short: "Tributary's background service",
+		Long: `tributaryd downloads from servers and from other people's computers at once, checks
+every piece, and goes on after a restart. Steer it with tributaryctl.
+
+Exit codes: 0 done, 1 error, 2 usage, 3 not running, 4 not installed, 77 needs
+administrator rights.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          noArguments,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	root.AddCommand(runCommand(streams), serviceCommand(streams), versionCommand(streams))
+	return root
+}
+
+func versionCommand(streams Streams) *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  noArguments,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintf(streams.Out, "tributaryd %s\n", config.Version())
+			return err
+		},
+	}
+}
+
+func runCommand(streams Streams) *cobra.Command {
+	var flags config.Flags
+	c := &cobra.Command{
+		Use:   "run",
+		Short: "Run the service until it is told to stop",
+		Long: `run is the service itself. It prints {"socket":PATH} when it answers, and stops
+cleanly on SIGTERM and SIGINT. A second one with the same data folder or socket refuses
+to start.`,
+		Example: `  tributaryd run
+  tributaryd run --data /srv/tributary --socket /run/tributary/d.sock`,
+		Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			checked, err := flags.Check()
+			if err != nil {
+				return &usageError{err}
+			}
+			configured := daemon.Config{Daemon: checked, Ready: streams.Out}
+			if streams.Watched || checked.LogLevel <= slog.LevelDebug {
+				configured.Console = streams.Err
+			}
+			return service.Run(c.Context(), func(ctx context.Context) error { return daemon.Run(ctx, configured) })
+		},
+	}
+	addRunFlags(c.Flags(), &flags)
+	return c
+}
+
+// addRunFlags declares the flags of `run`, which `service install` takes as well.
+func addRunFlags(f *pflag.FlagSet, flags *config.Flags) {
+	f.StringVar(&flags.Data, "data", "", "`FOLDER` for state (default: this user's)")
+	f.StringVar(&flags.Socket, "socket", "", "`PATH` of the local API's socket (default: this user's)")
+	f.StringVar(&flags.CA, "ca", "", "trust the certificates in this PEM `FILE` beside the system's")
+	f.StringVar(&flags.Control, "control", "", "`URL` of the control plane (default: what each manifest says)")
+	f.StringVar(&flags.Policy, "policy", "", "administrator's policy: a `FILE` or a folder of *.json")
+	f.StringVar(&flags.ListenPeers, "listen-peers", "", "`ADDR:PORT` for peers (default: any port on all addresses)")
+	f.StringVar(&flags.LogLevel, "log-level", "", "`LEVEL`: debug, info, warn or error (default info)")
+	f.StringVar(&flags.LogFile, "log-file", "", "`FILE` of the log")
+	f.BoolVar(&flags.AllowLoopbackPeers, "allow-loopback-peers", false, "take peers on this machine for real ones")
+	_ = f.MarkHidden("allow-loopback-peers") // for demonstrations and tests; it exists, so this cannot fail
+}

@@ -1,0 +1,115 @@
+package command
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tributary-dl/tributary/app/config"
+	"github.com/tributary-dl/tributary/app/service"
+)
+
+// serviceFlags are the words that every `service` command takes.
+type serviceFlags struct {
+	user bool
+	json bool
+}
+
+func serviceCommand(streams Streams) *cobra.Command {
+	var flags serviceFlags
+	c := &cobra.Command{
+		Use:   "service",
+		Short: "Install, start and stop the service at the system's service manager",
+		Long: `service registers tributaryd with systemd, launchd or the Windows service manager,
+for the whole system or, with --user, for this user alone. Every command may be
+repeated: what is so already is no error. Nothing is ever asked.
+
+Exit codes: 0 done or so already, 1 error, 2 usage, 3 not running, 4 not installed,
+77 needs administrator rights.`,
+		Args: noArguments,
+		RunE: func(*cobra.Command, []string) error {
+			return &usageError{fmt.Errorf("service needs one of install, uninstall, start, stop, restart, status")}
+		},
+	}
+	c.PersistentFlags().BoolVar(&flags.user, "user", false, "the service of this user alone")
+	c.PersistentFlags().BoolVar(&flags.json, "json", false, "print the state as JSON")
+
+	var run config.Flags
+	install := actionCommand(streams, &flags, "install", "Register the service; it starts at the next boot or login, or with start",
+		func() ([]string, error) { return runArguments(run) }, (*service.Manager).Install)
+	addRunFlags(install.Flags(), &run)
+	none := func() ([]string, error) { return nil, nil }
+	c.AddCommand(install,
+		actionCommand(streams, &flags, "uninstall", "Stop the service and remove it; state and downloads stay", none, (*service.Manager).Uninstall),
+		actionCommand(streams, &flags, "start", "Start the service", none, (*service.Manager).Start),
+		actionCommand(streams, &flags, "stop", "Stop the service", none, (*service.Manager).Stop),
+		actionCommand(streams, &flags, "restart", "Stop the service and start it again", none, (*service.Manager).Restart),
+		actionCommand(streams, &flags, "status", "Say whether the service runs", none, requireRunning),
+	)
+	return c
+}
+
+// runArguments returns the arguments of the installed service. They name its places in full: at boot the
+// service would find others than the user who installs it and runs tributaryctl.
+func runArguments(flags config.Flags) ([]string, error) {
+	checked, err := flags.Check()
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	return append([]string{"run"}, checked.Arguments(flags)...), nil
+}
+
+func actionCommand(streams Streams, flags *serviceFlags, verb, short string, arguments func() ([]string, error), act func(*service.Manager) error) *cobra.Command {
+	return &cobra.Command{
+		Use:   verb,
+		Short: short,
+		Args:  noArguments,
+		RunE: func(*cobra.Command, []string) error {
+			words, err := arguments()
+			if err != nil {
+				return err
+			}
+			m, err := service.NewManager(service.Options{User: flags.user, Arguments: words})
+			if err != nil {
+				return err
+			}
+			if err := act(m); err != nil && service.ExitCode(err) != service.ExitNotRunning {
+				return err
+			}
+			state, err := m.Status()
+			if err != nil {
+				return err
+			}
+			if err := printState(streams, flags.json, state); err != nil {
+				return err
+			}
+			if verb == "status" && state != service.StateRunning {
+				return service.ErrNotRunning
+			}
+			return nil
+		},
+	}
+}
+
+// requireRunning is the action of `status`.
+func requireRunning(m *service.Manager) error {
+	state, err := m.Status()
+	switch {
+	case err != nil:
+		return err
+	case state == service.StateNotInstalled:
+		return service.ErrNotInstalled
+	case state == service.StateStopped:
+		return service.ErrNotRunning
+	}
+	return nil
+}
+
+func printState(streams Streams, asJSON bool, state service.State) error {
+	if asJSON {
+		return json.NewEncoder(streams.Out).Encode(map[string]service.State{"service": service.Name, "state": state})
+	}
+	_, err := fmt.Fprintf(streams.Out, "%s is %s\n", service.Name, state)
+	return err
+}
