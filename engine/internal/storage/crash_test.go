@@ -24,7 +24,7 @@ import (
 // power, away.
 
 const (
-	pieceLength = 64 << 10
+	pieceLength = 16 << 10
 	childFolder = "TRIBUTARY_STORAGE_TEST_CHILD"
 )
 

@@ -220,7 +220,7 @@ func (p *place) removePart(made []FileIdentity) error {
 // times, for a clean stop. ctx bounds the wait for a disk that hangs; the files are closed in any case,
 // if need be later.
 func (o *Object) Close(ctx context.Context) error {
-	err := o.usable()
+	err := o.Err()
 	if errors.Is(err, ErrClosed) {
 		return nil
 	}
@@ -228,17 +228,14 @@ func (o *Object) Close(ctx context.Context) error {
 		err = o.flush(ctx)
 	}
 	done := make(chan error, 1)
-	o.c.wg.Go(func() { done <- o.shut(err == nil || errors.Is(err, ErrSealed)) })
+	o.c.wg.Go(func() { done <- o.shut(err == nil) })
 	var shut error
 	select {
 	case shut = <-done:
 	case <-ctx.Done():
 		shut = ctx.Err()
 	}
-	if err == nil || errors.Is(err, ErrSealed) {
-		err = shut
-	}
-	if err != nil {
+	if err = errors.Join(err, shut); err != nil {
 		return fmt.Errorf("close %s: %w", o.Path(), classify(err))
 	}
 	return nil

@@ -78,7 +78,9 @@ func (p *place) makePart() (err error) {
 		}
 	}()
 	if p.layout.Files != nil {
-		if err := p.makeTree(); err != nil {
+		if err := p.makeTree(); errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("two files of the object have one name here: %v", err) // no other name helps
+		} else if err != nil {
 			return err
 		}
 	}
@@ -102,11 +104,7 @@ func (p *place) makeTree() error {
 				folders[dir] = true
 			}
 		}
-		err := p.make(p.inner, path, f.Length)
-		if errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("two files of the object are called %q here", path)
-		}
-		if err != nil {
+		if err := p.make(p.inner, path, f.Length); err != nil {
 			return err
 		}
 	}

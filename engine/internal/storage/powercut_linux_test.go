@@ -86,7 +86,7 @@ func TestPowerCut(t *testing.T) {
 	image, disk := filepath.Join(t.TempDir(), "image"), t.TempDir()
 	f, err := os.Create(image)
 	must(t, err)
-	must(t, errors.Join(f.Truncate(128<<20), f.Close()))
+	must(t, errors.Join(f.Truncate(64<<20), f.Close()))
 	run(t, "mkfs.ext4", "-q", "-F", image)
 	rnd := rand.New(rand.NewPCG(7, 8))
 	marked := 0
@@ -180,7 +180,7 @@ func TestDiskFull(t *testing.T) {
 	if _, err := s.c.Create(t.Context(), "d", disk, "file", tooMuch); !errors.Is(err, storage.ErrDiskFull) {
 		t.Errorf("Create of 5 MiB on a disk of 4 = %v; want ErrDiskFull", err)
 	}
-	const pieces = 40
+	const pieces = 160
 	s.o, err = s.c.Create(t.Context(), "d", disk, "file", storage.Layout{Length: pieces * pieceLength, PieceLength: pieceLength})
 	must(t, err)
 	// Somebody else takes the room.

@@ -690,9 +690,11 @@ func TestManyFilesNeedFewDescriptors(t *testing.T) {
 	for i := range l.Files {
 		must(t, o.WritePiece(i, pieceOf(o, data, i)))
 	}
+	o.files.mu.Lock()
 	if open := len(o.files.opened); open > maxOpen {
 		t.Errorf("%d files are open; want at most %d", open, maxOpen)
 	}
+	o.files.mu.Unlock()
 	path, err := o.Finish(t.Context(), noHook)
 	must(t, err)
 	checkFiles(t, path, l, data)
