@@ -208,8 +208,7 @@ func TestPolluterIsFoundByTheEdgesPiece(t *testing.T) {
 		leecher.Unwant(0)
 		good, bad := dialRaw(t, leecher, "good"), dialRaw(t, leecher, "bad")
 		for _, r := range []*raw{good, bad} {
-			r.write(o.hasAll())
-			r.write(message1(msgUnchoke))
+			r.announce(o)
 		}
 		synctest.Wait()
 		leecher.Want(0)

@@ -97,6 +97,7 @@ func newLink(s *Swarm, peer PeerID, conn net.Conn, outgoing bool, o OfferOptions
 
 // run is the link's goroutine: it shakes hands, hands the link to the library, and uploads.
 func (l *link) run() {
+	defer context.AfterFunc(l.ctx, func() { l.conn.Close() })() // Leave does not know it while it shakes hands
 	theirs, err := shakeHands(l.conn, newHandshake(infoHash(l.swarm.id), l.swarm.self))
 	l.theirID = theirs.id()
 	if err := l.swarm.join(l, err); err != nil {

@@ -101,8 +101,17 @@ func (r *raw) sendBlock(o *object, b block, spoil bool) {
 
 // serve answers requests, those that spoil says with a wrong bit, until the connection ends.
 func (r *raw) serve(o *object, spoil func(block) bool) {
+	r.announce(o)
+	r.answer(o, spoil)
+}
+
+// announce says that it has everything and that it may be asked.
+func (r *raw) announce(o *object) {
 	r.write(o.hasAll())
 	r.write(message1(msgUnchoke))
+}
+
+func (r *raw) answer(o *object, spoil func(block) bool) {
 	for {
 		id, body, ok := r.next()
 		if !ok {

@@ -1,0 +1,492 @@
+package swarm
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// With sharing off not one payload byte leaves, and the download goes on.
+func TestSharingOffSendsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := makeObject(4<<20, 256<<10)
+		half := func(even int) func(int) bool { return func(i int) bool { return i%2 == even } }
+		selfish := newClient(t, "selfish", o.with(t, half(0)))
+		selfish.SetUpload(func(PeerID) bool { return false })
+		other := newClient(t, "other", o.with(t, half(1)))
+		end, _ := connect(t, selfish, other)
+		end.out.record = true
+		wait(t, selfish.mem)
+		time.Sleep(time.Minute)
+		if n := other.mem.count(); n != o.Pieces/2 {
+			t.Errorf("the other has %d pieces", n)
+		}
+		if n := selfish.Totals().Sent + other.Totals().Received; n != 0 {
+			t.Errorf("%d bytes are counted", n)
+		}
+		if n := len(end.out.passed); n > 8<<10 {
+			t.Errorf("%d bytes left, payload must be among them", n)
+		}
+	})
+}
+
+// Sharing can be switched for some peers and at any time; both directions take effect at once.
+func TestSharingIsSwitchedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := makeObject(4<<20, 256<<10)
+		seeder := newClient(t, "seeder", o.full(t), limitUpload(1<<20))
+		leecher := newClient(t, "leecher", o.empty(t))
+		seeder.SetUpload(func(p PeerID) bool { return p != leecher.name })
+		connect(t, seeder, leecher)
+		time.Sleep(time.Minute)
+		if n := leecher.Totals().Received; n != 0 || !stats(leecher, seeder.name).Choking {
+			t.Fatalf("received %d bytes", n)
+		}
+		seeder.SetUpload(everybody)
+		time.Sleep(time.Second)
+		if n := leecher.Totals().Received; n < 800<<10 || n > 1200<<10 {
+			t.Errorf("received %d bytes in a second of 1 MiB/s", n)
+		}
+		seeder.SetUpload(func(PeerID) bool { return false })
+		synctest.Wait()
+		before := leecher.Totals().Received
+		time.Sleep(time.Minute)
+		if n := leecher.Totals().Received - before; n != 0 {
+			t.Errorf("received %d bytes after sharing was switched off", n)
+		}
+		for i := range o.Pieces {
+			if n := leecher.Outstanding(i); n != 0 {
+				t.Errorf("piece %d: %d requests are outstanding to a peer that does not share", i, n)
+			}
+		}
+		seeder.SetUpload(everybody)
+		wait(t, leecher.mem)
+		if w := leecher.Totals().Wasted; w != 0 {
+			t.Errorf("wasted %d bytes", w)
+		}
+	})
+}
+
+func TestPeerWithoutGrantIsNotServed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := makeObject(1<<20, 256<<10)
+		seeder, leecher := newClient(t, "seeder", o.full(t)), newClient(t, "leecher", o.empty(t))
+		x, y := newPipe()
+		seeder.Offer(leecher.name, x, false, OfferOptions{})
+		leecher.Offer(seeder.name, y, true, OfferOptions{MayServe: true})
+		time.Sleep(time.Minute)
+		if got := seeder.Totals(); got != (Totals{}) {
+			t.Errorf("totals: %+v", got)
+		}
+	})
+}
+
+func TestLimits(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(seeder, leecher *Config)
+	}{
+		{"upload", func(s, _ *Config) { s.UploadLimiter = &pacer{rate: 1 << 20} }},
+		{"download", func(_, l *Config) { l.DownloadLimiter = &pacer{rate: 1 << 20} }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := makeObject(8<<20, 256<<10)
+				var mine, theirs Config
+				c.change(&theirs, &mine)
+				set := func(from *Config) func(*Config) {
+					return func(to *Config) { to.UploadLimiter, to.DownloadLimiter = from.UploadLimiter, from.DownloadLimiter }
+				}
+				seeder := newClient(t, "seeder", o.full(t), set(&theirs))
+				leecher := newClient(t, "leecher", o.empty(t), set(&mine))
+				began := time.Now()
+				connect(t, seeder, leecher)
+				time.Sleep(5 * time.Second)
+				if r := stats(leecher, seeder.name).Rate; r < 0.8*(1<<20) || r > 1.2*(1<<20) {
+					t.Errorf("rate is said to be %.0f", r)
+				}
+				if stats(leecher, seeder.name).Stalled {
+					t.Error("a limit of ours is taken for a stall")
+				}
+				wait(t, leecher.mem)
+				if took := time.Since(began); took < 7*time.Second || took > 9*time.Second {
+					t.Errorf("took %v; 8 MiB at 1 MiB/s are worth 8 s", took)
+				}
+			})
+		})
+	}
+}
+
+// Nothing is asked for unless wanted, and nothing new once it is not wanted any more.
+func TestWantAndUnwant(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := makeObject(2<<20, 256<<10) // 8 pieces
+		seeder, leecher := newClient(t, "seeder", o.full(t)), newClient(t, "leecher", o.empty(t))
+		leecher.Unwant(0, 1, 2, 3, 4, 5, 6, 7)
+		connect(t, seeder, leecher)
+		synctest.Wait()
+		if n := leecher.mem.count(); n != 0 {
+			t.Fatalf("%d pieces came unasked", n)
+		}
+		leecher.Want(3, 5)
+		synctest.Wait()
+		if !leecher.mem.Verified(3) || !leecher.mem.Verified(5) || leecher.mem.count() != 2 {
+			t.Errorf("pieces: %v", leecher.mem.verified)
+		}
+		leecher.Unwant(3) // verified: nothing to take back
+		leecher.Want(0, 1, 2, 3, 4, 5, 6, 7)
+		wait(t, leecher.mem)
+		if got := leecher.Totals(); got.Received != o.Length || got.Wasted != 0 {
+			t.Errorf("totals: %+v", got)
+		}
+	})
+}
+
+// An edge claims a piece that peers have begun with, delivers it, and what peers send late changes
+// nothing.
+func TestDoneCancelsAndLateBlocksAreHarmless(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := makeObject(1<<20, 512<<10) // 2 pieces of 8 chunks
+		leecher := newClient(t, "leecher", o.empty(t))
+		leecher.Unwant(1)
+		watcher := dialRaw(t, leecher, "watcher")
+		r := dialRaw(t, leecher, "slow")
+		r.announce(o)
+		first := r.request()
+		r.sendBlock(o, first, false)
+		synctest.Wait()
+		if got := leecher.Received(0); got != chunkSize {
+			t.Errorf("Received(0) = %d", got)
+		}
+		if n := leecher.Outstanding(0); n == 0 {
+			t.Error("nothing is outstanding")
+		}
+		second := r.request()
+
+		leecher.mem.commit(0)
+		leecher.Done(0)
+		if n, got := leecher.Outstanding(0), leecher.Received(0); n != 0 || got != 0 {
+			t.Errorf("after Done, %d requests are outstanding and %d bytes received", n, got)
+		}
+		for cancelled := false; !cancelled; {
+			id, body, ok := r.next()
+			if !ok {
+				t.Fatal("the connection ended")
+			}
+			cancelled = id == msgCancel && asBlock(body) == second
+		}
+		for have := false; !have; {
+			id, _, ok := watcher.next()
+			if !ok {
+				t.Fatal("the watcher's connection ended")
+			}
+			have = id == msgHave
+		}
+
+		r.sendBlock(o, second, true) // late, and wrong
+		synctest.Wait()
+		if string(leecher.mem.data[:512<<10]) != string(o.piece(0)) {
+			t.Error("a late block has changed a committed piece")
+		}
+		leecher.Want(1)
+		go r.answer(o, func(block) bool { return false })
+		wait(t, leecher.mem)
+		if got, want := leecher.Totals(), (Totals{Received: 512<<10 + 2*chunkSize, Wasted: 2 * chunkSize}); got != want {
+			t.Errorf("totals: %+v, want %+v", got, want)
+		}
+	})
+}
+
+// The caller commits a piece while peers' wrong version of it is in the library's hands.
+func TestCommitWinsOverRejection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := makeObject(128<<10, 64<<10)
+		m := &slowHash{memory: o.empty(t), reached: make(chan struct{}), proceed: make(chan struct{})}
+		e, _ := New(Config{Log: slog.New(slog.DiscardHandler)})
+		defer e.Close()
+		d := newDiary()
+		s, err := e.Join(o.Content, m, d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		leecher := &client{Swarm: s, engine: e, mem: m.memory, diary: d}
+		r := dialRaw(t, leecher, "wrong")
+		r.announce(o)
+		s.Want(0)
+		r.sendBlock(o, r.request(), true)
+		<-m.reached
+		m.commit(0)
+		s.Done(0)
+		close(m.proceed)
+		synctest.Wait()
+		time.Sleep(time.Second) // the state is put right after the library is through with it
+		if st := s.torrent.PieceState(0); !st.Complete {
+			t.Error("the library believes that the piece is missing")
+		}
+		if n := s.Outstanding(0); n != 0 {
+			t.Errorf("%d requests for a committed piece", n)
+		}
+	})
+}
+
+// slowHash stops the first read, with the bytes of that time.
+type slowHash struct {
+	*memory
+	reached, proceed chan struct{}
+	stopped          bool
+}
+
+func (m *slowHash) ReadAt(b []byte, i int, off int64) (int, error) {
+	n, err := m.memory.ReadAt(b, i, off)
+	if !m.stopped {
+		m.stopped = true
+		close(m.reached)
+		<-m.proceed
+	}
+	return n, err
+}
+
+func TestOfferOfConnectedPeer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := makeObject(1<<20, 256<<10)
+		a, b := newClient(t, "a", o.full(t)), newClient(t, "b", o.empty(t))
+		b.Unwant(0, 1, 2, 3) // complete on both sides, they would part
+		connect(t, a, b)
+		synctest.Wait()
+		near, far := newPipe()
+		if err := a.Offer(b.name, far, true, OfferOptions{}); !errors.Is(err, ErrConnected) {
+			t.Errorf("Offer() = %v", err)
+		}
+		if _, err := near.Write([]byte{1}); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("the refused connection is open: %v", err)
+		}
+	})
+}
+
+// Two peers that dial each other at the same time end with one connection, not with none.
+func TestPeersThatDialEachOtherKeepOneConnection(t *testing.T) {
+	for range 8 { // random IDs decide which
+		synctest.Test(t, func(t *testing.T) {
+			o := makeObject(1<<20, 256<<10)
+			a := newClient(t, "a", o.full(t))
+			b := newClient(t, "b", o.empty(t))
+			b.Unwant(0, 1, 2, 3)
+			connect(t, a, b)
+			connect(t, b, a)
+			synctest.Wait()
+			if x, y := len(a.Peers()), len(b.Peers()); x != 1 || y != 1 {
+				t.Fatalf("%d and %d connections", x, y)
+			}
+			b.Want(0, 1, 2, 3)
+			wait(t, b.mem)
+		})
+	}
+}
+
+func TestPeersAndAvailability(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := makeObject(1<<20, 256<<10)
+		c := newClient(t, "c", o.empty(t))
+		c.Unwant(0, 1, 2, 3)
+		full := newClient(t, "full", o.full(t))
+		some := newClient(t, "some", o.with(t, func(i int) bool { return i == 2 }))
+		some.Unwant(0, 1, 3)
+		end, _ := connect(t, full, c)
+		connect(t, some, c)
+		synctest.Wait()
+		if got := c.Availability(nil); got[0] != 1 || got[2] != 2 || len(got) != 4 {
+			t.Errorf("Availability() = %v", got)
+		}
+		if x, y := stats(c, full.name).Has, stats(c, some.name).Has; x != 4 || y != 1 {
+			t.Errorf("peers have %d and %d pieces", x, y)
+		}
+		end.Close()
+		synctest.Wait()
+		if got := c.Availability(nil); got[0] != 0 || got[2] != 1 {
+			t.Errorf("after one is gone, Availability() = %v", got)
+		}
+		c.Disconnect(some.name)
+		synctest.Wait()
+		if n := len(c.Peers()); n != 0 {
+			t.Errorf("%d peers", n)
+		}
+		connect(t, some, c) // may come again
+		synctest.Wait()
+		if n := len(c.Peers()); n != 1 {
+			t.Errorf("%d peers", n)
+		}
+	})
+}
+
+// An idle connection lives on keep-alives; a peer that has vanished is noticed.
+func TestIdleConnections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := makeObject(1<<20, 256<<10)
+		a, b := newClient(t, "a", o.full(t)), newClient(t, "b", o.empty(t))
+		b.Unwant(0, 1, 2, 3)
+		end, _ := connect(t, a, b)
+		time.Sleep(time.Hour)
+		if n := len(a.Peers()); n != 1 {
+			t.Fatalf("%d peers after an idle hour", n)
+		}
+		end.freeze(true)
+		time.Sleep(10 * time.Minute)
+		if n := len(a.Peers()); n != 0 {
+			t.Errorf("a peer that has been silent for 10 minutes counts as connected")
+		}
+	})
+}
+
+func TestStorageFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := makeObject(4<<20, 256<<10)
+		full := errors.New("disk full")
+		m := o.empty(t)
+		m.fail = full
+		leecher := newClient(t, "leecher", m)
+		connect(t, newClient(t, "seeder", o.full(t)), leecher)
+		leecher.diary.until(t, "told", func() bool { return leecher.diary.failed == full })
+		synctest.Wait()
+		before := leecher.Totals().Received
+		time.Sleep(time.Minute)
+		if n := leecher.Totals().Received - before; n != 0 {
+			t.Errorf("%d more bytes were taken", n)
+		}
+		if len(leecher.diary.rejected) != 0 {
+			t.Error("peers are blamed for the disk")
+		}
+	})
+}
+
+func TestJoinChecksTheContent(t *testing.T) {
+	good := makeObject(1<<20, 256<<10)
+	for _, c := range []struct {
+		name   string
+		change func(*Content)
+	}{
+		{"another ID", func(c *Content) { c.ID[0] ^= 1 }},
+		{"info of something else", func(c *Content) { c.InfoBytes = makeObject(2<<20, 256<<10).InfoBytes }},
+		{"no piece layers", func(c *Content) { c.PieceLayers = nil }},
+		{"wrong piece layers", func(c *Content) {
+			for root, layer := range c.PieceLayers {
+				c.PieceLayers = map[string]string{root: layer[1:] + "x"}
+			}
+		}},
+		{"another piece length", func(c *Content) { c.PieceLength *= 2 }},
+		{"another length", func(c *Content) { c.Length++ }},
+		{"another number of pieces", func(c *Content) { c.Pieces-- }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e, _ := New(Config{Log: slog.New(slog.DiscardHandler)})
+			defer e.Close()
+			content := good.Content
+			c.change(&content)
+			if _, err := e.Join(content, good.empty(t), newDiary()); err == nil {
+				t.Error("Join() accepted it")
+			}
+			if _, err := e.Join(good.Content, good.empty(t), newDiary()); err != nil {
+				t.Errorf("afterwards, Join() of the right content: %v", err)
+			}
+			if _, err := e.Join(good.Content, good.empty(t), newDiary()); !errors.Is(err, ErrJoined) {
+				t.Errorf("second Join() = %v", err)
+			}
+		})
+	}
+}
+
+// After Leave nothing of a swarm is left: a bubble does not end while one of its goroutines lives, and
+// an engine without swarms has none to begin with.
+func TestLeaveLeavesNothing(t *testing.T) {
+	before := runtime.NumGoroutine()
+	synctest.Test(t, func(t *testing.T) {
+		o := makeObject(8<<20, 256<<10)
+		a, b := newClient(t, "a", o.full(t), limitUpload(1<<20)), newClient(t, "b", o.empty(t))
+		x, _ := connect(t, a, b)
+		time.Sleep(time.Second)
+		b.Leave()
+		b.Leave()
+		verified := b.mem.count()
+		b.mem.fail = errors.New("must not be asked")
+		if _, err := x.Write([]byte{0}); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("the connection is open: %v", err)
+		}
+		near, far := newPipe()
+		if err := b.Offer(a.name, far, false, OfferOptions{}); !errors.Is(err, ErrClosed) {
+			t.Errorf("Offer() = %v", err)
+		}
+		if _, err := near.Read(make([]byte, 1)); err == nil {
+			t.Error("the refused connection is open")
+		}
+		if _, err := b.engine.Join(o.Content, b.mem, b.diary); err != nil {
+			t.Errorf("Join() after Leave() = %v", err)
+		}
+		b.engine.Close()
+		if _, err := b.engine.Join(o.Content, b.mem, b.diary); !errors.Is(err, ErrClosed) {
+			t.Errorf("Join() after Close() = %v", err)
+		}
+		time.Sleep(time.Hour)
+		if n := b.mem.count(); n != verified || b.diary.failed != nil {
+			t.Error("storage or observer were used after Leave")
+		}
+	})
+	if n := runtime.NumGoroutine(); n > before {
+		t.Errorf("%d goroutines, %d before", n, before)
+	}
+}
+
+// stuckConn hangs in every call until its test ends.
+type stuckConn struct {
+	pipeEnd
+	release chan struct{}
+}
+
+func (c *stuckConn) Read([]byte) (int, error)  { <-c.release; return 0, net.ErrClosed }
+func (c *stuckConn) Write([]byte) (int, error) { <-c.release; return 0, net.ErrClosed }
+func (c *stuckConn) Close() error              { return nil }
+
+func TestLeaveReturnsThoughAConnectionHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := makeObject(1<<20, 256<<10)
+		c := newClient(t, "c", o.empty(t))
+		end, _ := newPipe()
+		stuck := &stuckConn{*end, make(chan struct{})}
+		if err := c.Offer(PeerID{1}, stuck, true, OfferOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		began := time.Now()
+		c.Leave()
+		if took := time.Since(began); took > leaveTimeout {
+			t.Errorf("took %v", took)
+		}
+		close(stuck.release)
+	})
+}
+
+// The piece engine must not obey the environment: GOPPROF=http would open a port, a malformed duration
+// is a panic.
+func TestEnvironmentIsIgnored(t *testing.T) {
+	if os.Getenv("SWARM_CHILD") != "" {
+		e, _ := New(Config{Log: slog.New(slog.DiscardHandler)})
+		o := makeObject(1000, 16<<10)
+		if _, err := e.Join(o.Content, o.full(t), newDiary()); err != nil {
+			t.Error(err)
+		}
+		e.Close()
+		return
+	}
+	cmd := exec.CommandContext(context.Background(), os.Args[0], "-test.run=TestEnvironmentIsIgnored")
+	cmd.Env = append(os.Environ(), "SWARM_CHILD=1", "GOPPROF=http", "TORRENT_STEAL_REQUEST_GRACE=250")
+	out, err := cmd.CombinedOutput()
+	if err != nil || strings.Contains(string(out), "pprof") {
+		t.Errorf("%v: %s", err, out)
+	}
+}
