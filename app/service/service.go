@@ -75,6 +75,7 @@ type Manager struct {
 	backend backend
 	patient time.Duration // how long one action may take
 	check   func() error  // whether this user may change anything
+	script  string        // where a System V service would be; "" with any other service manager
 }
 
 // Options say which service is meant, and how it is installed.
@@ -107,7 +108,11 @@ func NewManager(o Options) (*Manager, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the service manager of this system: %w", err)
 	}
-	return &Manager{backend: s, patient: actionTime, check: func() error { return checkRights(o.User) }}, nil
+	m := &Manager{backend: s, patient: actionTime, check: func() error { return checkRights(o.User) }}
+	if s.Platform() == "unix-systemv" {
+		m.script = "/etc/init.d/" + Name
+	}
+	return m, nil
 }
 
 // unused stands for the program, which this library does not run; see Run.
@@ -134,6 +139,11 @@ func (m *Manager) Status() (State, error) {
 	case status == service.StatusRunning:
 		return StateRunning, nil
 	case status == service.StatusStopped, err != nil && err.Error() == "service in failed state":
+		return StateStopped, nil
+	case err != nil && m.script != "": // which says nothing but that its script failed
+		if _, missing := os.Stat(m.script); missing != nil {
+			return StateNotInstalled, nil
+		}
 		return StateStopped, nil
 	case err != nil:
 		return "", fmt.Errorf("ask for the state of the service: %w", err)

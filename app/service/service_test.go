@@ -94,6 +94,17 @@ func TestStatus(t *testing.T) {
 	if got, err := crashed.Status(); got != StateStopped || err != nil {
 		t.Errorf("Status() of a service that crashed = %q, %v", got, err)
 	}
+	script := filepath.Join(t.TempDir(), "tributaryd")
+	systemV := &Manager{script: script, backend: &fakeBackend{fails: map[string]error{"status": errors.New("exit status 1")}}}
+	if got, err := systemV.Status(); got != StateNotInstalled || err != nil {
+		t.Errorf("Status() without a System V script = %q, %v", got, err)
+	}
+	if err := os.WriteFile(script, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := systemV.Status(); got != StateStopped || err != nil {
+		t.Errorf("Status() with a System V script = %q, %v", got, err)
+	}
 }
 
 func TestFailedInstallLeavesNothing(t *testing.T) {
