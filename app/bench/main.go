@@ -24,6 +24,7 @@ type bench struct {
 	programs fleet.Programs
 	runs     int
 	size     int64  // bytes of the object in the large transfers
+	logLevel string // of the services; "" is the default
 	scratch  string // folder for data and downloads
 	figures  []figure
 }
@@ -47,6 +48,7 @@ func main() {
 	b := &bench{}
 	programs := flag.String("bin", "bin", "the `folder` with the built programs")
 	only := flag.String("only", "", "measure only these, by `names` separated by commas")
+	keep := flag.Bool("keep", false, "keep the services' folders with their logs, and say where")
 	asJSON := flag.Bool("json", false, "print JSON only")
 	flag.IntVar(&b.runs, "runs", 3, "paired runs of each measurement")
 	size := flag.Int64("size", 1<<30, "`bytes` of the large object")
@@ -62,20 +64,25 @@ func main() {
 	b.size = *size
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := b.all(ctx, *programs, *only, *asJSON); err != nil {
+	if err := b.all(ctx, *programs, *only, *asJSON, *keep); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func (b *bench) all(ctx context.Context, programs, only string, asJSON bool) (err error) {
+func (b *bench) all(ctx context.Context, programs, only string, asJSON, keep bool) (err error) {
 	if b.programs, err = fleet.FindPrograms(programs); err != nil {
 		return err
 	}
 	if b.scratch, err = os.MkdirTemp(roomiest(4*b.size), "tributary-bench-"); err != nil {
 		return err
 	}
-	defer os.RemoveAll(b.scratch)
+	if keep {
+		fmt.Fprintln(os.Stderr, "folders:", b.scratch)
+		b.logLevel = "debug"
+	} else {
+		defer os.RemoveAll(b.scratch)
+	}
 	chosen := strings.Split(only, ",")
 	for _, m := range measurements {
 		if only != "" && !slices.Contains(chosen, m.name) {

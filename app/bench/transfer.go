@@ -70,7 +70,7 @@ func (b *bench) service(ctx context.Context, place fleet.Place, c *fleet.Control
 		return nil, err
 	}
 	_, loopback := place.(fleet.ThisMachine)
-	d, err := b.programs.Daemon(place, fleet.DaemonOptions{Data: dir, CA: c.CA(), Loopback: loopback})
+	d, err := b.programs.Daemon(place, fleet.DaemonOptions{Data: dir, CA: c.CA(), Loopback: loopback, LogLevel: b.logLevel})
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ type DaemonOptions struct {
 	Control     string // control plane instead of the manifest's
 	ListenPeers string // ADDR:PORT for peers; "" picks one
 	Loopback    bool   // peers on loopback addresses are taken for real ones
+	LogLevel    string // "" is the default
 }
 
 // Daemon is a running service, and a client of it.
@@ -31,7 +32,8 @@ type Daemon struct {
 func (p Programs) Daemon(place Place, o DaemonOptions) (*Daemon, error) {
 	socket := filepath.Join(o.Data, "socket")
 	args := []string{"run", "--data", o.Data, "--socket", socket}
-	for flag, value := range map[string]string{"--ca": o.CA, "--control": o.Control, "--listen-peers": o.ListenPeers} {
+	for flag, value := range map[string]string{"--ca": o.CA, "--control": o.Control, "--listen-peers": o.ListenPeers,
+		"--log-level": o.LogLevel} {
 		if value != "" {
 			args = append(args, flag, value)
 		}
