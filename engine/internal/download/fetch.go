@@ -70,7 +70,8 @@ func (r *request) do(ctx context.Context) error {
 	}
 	bufs[0] = bufs[0][first:]
 	n, err := r.source.FetchInto(ctx, r.geo.offset(r.run.First)+int64(first), bufs, r.land)
-	r.filled = int(r.geo.offset(r.run.First) + int64(first) + n - r.geo.offset(r.piece))
+	// The place after the object's last piece, which may be shorter, is behind the object's end.
+	r.filled = max(0, int(r.geo.offset(r.run.First)+int64(first)+n-r.geo.offset(r.piece)))
 	return err
 }
 
