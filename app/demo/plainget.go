@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -13,13 +15,15 @@ import (
 	"time"
 )
 
-// reference is what a plain download took: what a browser would have done.
+// reference is how far a plain download is: what a browser would do. It is reported several times a
+// second; the last report has the SHA-256.
 type reference struct {
-	SHA256  string  `json:"sha256"`
+	Bytes   int64   `json:"bytes"`
 	Seconds float64 `json:"seconds"`
+	SHA256  string  `json:"sha256,omitempty"`
 }
 
-// plainGet downloads a URL in one plain GET, keeps nothing, and prints a reference.
+// plainGet downloads a URL in one plain GET, keeps nothing, and prints references, a line each.
 func plainGet(ctx context.Context, url, ca string, out io.Writer) error {
 	pem, err := os.ReadFile(ca)
 	if err != nil {
@@ -43,12 +47,31 @@ func plainGet(ctx context.Context, url, ca string, out io.Writer) error {
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("get %s: %s", url, response.Status)
 	}
+	const (
+		chunk  = 256 << 10
+		period = 200 * time.Millisecond
+	)
+	lines := json.NewEncoder(out)
 	h := sha256.New()
-	if _, err := io.Copy(h, response.Body); err != nil {
-		return fmt.Errorf("get %s: %w", url, err)
+	var got reference
+	for reported := began; ; {
+		n, err := io.CopyN(h, response.Body, chunk)
+		got.Bytes += n
+		got.Seconds = time.Since(began).Seconds()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("get %s: %w", url, err)
+		}
+		if time.Since(reported) < period {
+			continue
+		}
+		reported = time.Now()
+		if err := lines.Encode(got); err != nil {
+			return err
+		}
 	}
-	return json.NewEncoder(out).Encode(reference{
-		SHA256:  fmt.Sprintf("%x", h.Sum(nil)),
-		Seconds: time.Since(began).Seconds(),
-	})
+	got.SHA256 = hex.EncodeToString(h.Sum(nil))
+	return lines.Encode(got)
 }

@@ -55,7 +55,8 @@ const (
 // it is called often; elsewhere most calls print nothing.
 func (s *screen) progress(edge, peers, total int64, note string) {
 	const pause = 3 * time.Second
-	if !s.terminal && time.Since(s.last) < pause {
+	end := edge+peers >= total
+	if !s.terminal && !end && time.Since(s.last) < pause {
 		return
 	}
 	s.last = time.Now()

@@ -80,7 +80,7 @@ func show(ctx context.Context, o options, scr *screen) (err error) {
 	if err != nil {
 		return fmt.Errorf("download from edge and peers: %w", err)
 	}
-	return p.summary(ctx, alone, together)
+	return p.summary(alone, together)
 }
 
 // prepare publishes the file, lets the peers fetch it while the edge is fast, and then starts
@@ -188,29 +188,22 @@ func (p *performance) edgeAlone(ctx context.Context) (took time.Duration, err er
 		return 0, err
 	}
 	get := p.client.place.Command(ctx, self, "-get", p.url, "-ca", p.control.CA())
-	var out, complaint bytes.Buffer
-	get.Stdout, get.Stderr = &out, &complaint
-	done := make(chan error, 1)
-	began := time.Now()
-	go func() { done <- get.Run() }()
-	for tick := time.NewTicker(200 * time.Millisecond); ; {
-		select {
-		case <-tick.C:
-			// Nobody counts on the way; the edge's capacity is known.
-			came := min(p.size, int64(time.Since(began).Seconds()*float64(p.rates.edge)))
-			p.progress(came, 0, p.size, fmt.Sprintf("edge %s (estimated)", megabits(p.rates.edge)))
-			continue
-		case err = <-done:
-		}
-		break
-	}
-	p.endProgress()
+	var complaint bytes.Buffer
+	get.Stderr = &complaint
+	out, err := get.StdoutPipe()
 	if err != nil {
-		return 0, fmt.Errorf("%w: %s", err, strings.TrimSpace(complaint.String()))
+		return 0, err
+	}
+	if err := get.Start(); err != nil {
+		return 0, err
 	}
 	var got reference
-	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
-		return 0, err
+	for lines := json.NewDecoder(out); lines.Decode(&got) == nil; {
+		p.progress(got.Bytes, 0, p.size, "edge "+megabits(int64(float64(got.Bytes)/got.Seconds)))
+	}
+	p.endProgress()
+	if err := get.Wait(); err != nil {
+		return 0, fmt.Errorf("%w: %s", err, strings.TrimSpace(complaint.String()))
 	}
 	if got.SHA256 != p.sha256 {
 		return 0, errors.New("the bytes are not those of the original")
@@ -224,6 +217,7 @@ type result struct {
 	api.Download
 	took    time.Duration
 	sources map[string]api.Source // of peers, by name, as last seen
+	given   []int64               // payload bytes that each peer sent
 }
 
 // together downloads the file with the client's service.
@@ -231,6 +225,10 @@ func (p *performance) together(ctx context.Context) (result, error) {
 	p.title("3. The same client downloads it from the edge and from peers")
 	p.say("  %s edge   %s peers", p.colour(blue, edgeMark), p.colour(green, peerMark))
 	r := result{sources: make(map[string]api.Source)}
+	before, err := p.sentByPeers(ctx)
+	if err != nil {
+		return r, err
+	}
 	began := time.Now()
 	added, err := p.client.daemon.Add(ctx, api.AddRequest{URL: p.url, Dir: p.client.folder})
 	if err != nil {
@@ -250,7 +248,25 @@ func (p *performance) together(ctx context.Context) (result, error) {
 	if r.State != api.StateComplete {
 		return r, withLog(p.client, errors.New(problem(r.Download)))
 	}
-	return r, nil
+	p.say("  %.1f s", r.took.Seconds())
+	r.given, err = p.sentByPeers(ctx)
+	for i := range r.given {
+		r.given[i] -= before[i]
+	}
+	return r, err
+}
+
+// sentByPeers reads what each peer's service has sent so far, by its own ledger.
+func (p *performance) sentByPeers(ctx context.Context) ([]int64, error) {
+	sent := make([]int64, len(p.peers))
+	for i, peer := range p.peers {
+		sharing, err := peer.daemon.Sharing(ctx)
+		if err != nil {
+			return nil, withLog(peer, err)
+		}
+		sent[i] = sharing.Today
+	}
+	return sent, nil
 }
 
 // noteSources keeps what is known of each peer: a finished download has no peers any more. Missing one

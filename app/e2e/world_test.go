@@ -68,12 +68,15 @@ func startControl(t *testing.T, place fleet.Place, o fleet.ControlOptions) *flee
 	if err != nil {
 		t.Fatal(err)
 	}
-	watchOver(t, "control plane", c.Process)
+	watchOver(t, "control plane", c)
 	return c
 }
 
 // watchOver ends a program with the test, and shows its log if the test has failed.
-func watchOver(t *testing.T, name string, p *fleet.Process) {
+func watchOver(t *testing.T, name string, p interface {
+	Kill()
+	Log() []string
+}) {
 	t.Cleanup(func() {
 		p.Kill()
 		if t.Failed() {
@@ -140,7 +143,7 @@ func (w *world) user(name string) *user {
 func newUser(t *testing.T, name, folder string, place fleet.Place, o fleet.DaemonOptions) *user {
 	t.Helper()
 	u := &user{t: t, name: name, folder: filepath.Join(folder, "downloads"), place: place, options: o}
-	u.options.Data = filepath.Join(folder, "service")
+	u.options.Data, u.options.LogLevel = filepath.Join(folder, "service"), "debug"
 	if err := os.MkdirAll(u.folder, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +159,7 @@ func (u *user) start() {
 		u.t.Fatal(err)
 	}
 	u.Daemon = d
-	watchOver(u.t, u.name, d.Process)
+	watchOver(u.t, u.name, d)
 }
 
 // add asks for a download into the user's folder.

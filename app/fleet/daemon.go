@@ -3,6 +3,8 @@ package fleet
 import (
 	"context"
 	"fmt"
+	"io"
+	"os"
 	"path/filepath"
 
 	"github.com/tributary-dl/tributary/engine/api"
@@ -26,6 +28,7 @@ type Daemon struct {
 
 	programs Programs
 	place    Place
+	logFile  string
 }
 
 // Daemon starts a service.
@@ -46,7 +49,18 @@ func (p Programs) Daemon(place Place, o DaemonOptions) (*Daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Daemon{Process: process, Client: &client.Client{Socket: ready.Socket}, programs: p, place: place}, nil
+	return &Daemon{Process: process, Client: &client.Client{Socket: ready.Socket}, programs: p, place: place,
+		logFile: filepath.Join(o.Data, "tributaryd.log")}, nil
+}
+
+// Log returns the last lines of the service's log file and of what it wrote to the terminal.
+func (d *Daemon) Log() []string {
+	var log tail
+	if file, err := os.Open(d.logFile); err == nil { // a service that broke at once has none
+		io.Copy(&log, file)
+		file.Close()
+	}
+	return append(log.lines(), d.Process.Log()...)
 }
 
 // Ctl runs the command line on the service and returns what it printed.
