@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"time"
 
 	"github.com/tributary-dl/tributary/app/config"
@@ -41,9 +40,6 @@ type Config struct {
 // Run is the service: it returns nil after a clean stop, once ctx has ended, and an error if the service
 // could not start or broke.
 func Run(ctx context.Context, c Config) (err error) {
-	if os.Getenv("GOPPROF") != "" {
-		return errors.New("the environment variable GOPPROF is set: a library answers it by opening a port for debugging; unset it")
-	}
 	if err := makePrivate(c.Data); err != nil {
 		return err
 	}

@@ -76,7 +76,6 @@ func TestStartFaults(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "make the data folder"},
-		{"debugging port", func(t *testing.T, _ *Config) { t.Setenv("GOPPROF", "http") }, "unset it"},
 		{"nobody reads that it is ready", func(_ *testing.T, c *Config) { c.Ready = broken{} }, "say that the service is ready"},
 	}
 	for _, tt := range tests {

@@ -153,7 +153,7 @@ func TestActionThatHangsIsGivenUp(t *testing.T) {
 func TestSystemdUnit(t *testing.T) {
 	for user, target := range map[bool]string{true: "WantedBy=default.target", false: "WantedBy=multi-user.target"} {
 		unit := systemdUnit(user)
-		for _, want := range []string{"RestartSec=2s", "{{range Arguments}} {{. | cmd}}{{end}}", "UnsetEnvironment=GOPPROF", target} {
+		for _, want := range []string{"RestartSec=2s", "{{range Arguments}} {{. | cmd}}{{end}}", target} {
 			if !strings.Contains(unit, want) {
 				t.Errorf("the unit (user %v) lacks %q", user, want)
 			}

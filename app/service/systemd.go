@@ -20,7 +20,6 @@ RestartSec=2s
 TimeoutStopSec=30s
 LimitNOFILE=65536
 NoNewPrivileges=yes
-UnsetEnvironment=GOPPROF
 `
 
 // unitHardening is for the system's service only: a user's manager may not set most of it.
