@@ -47,7 +47,7 @@ const (
 	maxRate   = 2e9
 
 	// Chosen by simulation over 1 Mbit/s to 2 Gbit/s and 1 to 300 ms, with and without 8 ms of noise: at
-	// least 83% of an idle link at a mean queue within the target.
+	// least 83% of an idle link, at a mean queue of at most 65 ms.
 	leadGain = 2    // how many intervals ahead the queue is judged
 	growGain = 0.05 // of the rate, with no queue
 	cutGain  = 0.3  // of the rate, for each target's length of queue above the target

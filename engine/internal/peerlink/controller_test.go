@@ -165,7 +165,7 @@ func TestPacerKeepsToTheRate(t *testing.T) {
 		t.Errorf("%.2f of the rate in a second", ratio)
 	}
 	now = now.Add(time.Hour)
-	if n, _ := p.take(now, 1<<30); float64(n) > startRate*burstTime.Seconds() {
+	if n, _ := p.take(now, 1<<30); float64(n) > startRate*targetQueue.Seconds() {
 		t.Errorf("a burst of %d bytes after a pause", n)
 	}
 }

@@ -11,10 +11,10 @@ type pacer struct {
 }
 
 const (
-	// burstTime is how much of a pause is made good at once. It adds to the queue, so it stays well below
-	// targetQueue.
-	burstTime = 20 * time.Millisecond
-	minBurst  = 4 << 10 // bytes
+	// A pause, of the user of the link or because a busy machine woke the writer late, is made good by a
+	// burst that fills the queue up to its target, but at least of minBurstTime.
+	minBurstTime = 20 * time.Millisecond
+	minBurst     = 4 << 10 // bytes
 	// takeTime is how much is granted at least, so that the writer does not wake for every packet.
 	takeTime = 5 * time.Millisecond
 	minTake  = 4 << 10 // bytes
@@ -30,6 +30,7 @@ func newPacer(now time.Time, s func() sample) *pacer {
 func (p *pacer) take(now time.Time, want int) (n int, wait time.Duration) {
 	p.control.observe(now, p.sample())
 	rate := p.control.allowed(now)
+	burstTime := max(minBurstTime, targetQueue-p.control.queue)
 	p.tokens = min(p.tokens+rate*now.Sub(p.filled).Seconds(), max(minBurst, rate*burstTime.Seconds()))
 	p.filled = now
 	if least := min(float64(want), max(minTake, rate*takeTime.Seconds())); p.tokens < least {
