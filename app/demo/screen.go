@@ -16,7 +16,8 @@ type screen struct {
 	out      io.Writer
 	terminal bool
 	width    int       // of the bar, in characters
-	last     time.Time // of the last progress line
+	line     string    // the last progress line, if it is not printed
+	last     time.Time // when a progress line was printed last
 }
 
 func newScreen(f *os.File) *screen {
@@ -54,26 +55,29 @@ const (
 // progress draws how much of total has come from the edge and from peers, with a note behind it. On a terminal
 // it is called often; elsewhere most calls print nothing.
 func (s *screen) progress(edge, peers, total int64, note string) {
-	const pause = 3 * time.Second
-	end := edge+peers >= total
-	if !s.terminal && !end && time.Since(s.last) < pause {
-		return
-	}
-	s.last = time.Now()
-	line := s.bar(edge, peers, total) + fmt.Sprintf(" %3d%%  %s", 100*(edge+peers)/max(1, total), note)
+	s.line = "  " + s.bar(edge, peers, total) + fmt.Sprintf(" %3d%%  %s", 100*(edge+peers)/max(1, total), note)
 	if s.terminal {
-		fmt.Fprintf(s.out, "\r\x1b[K  %s", line)
+		fmt.Fprint(s.out, "\r\x1b[K", s.line)
 		return
 	}
-	s.say("  %s", line)
+	const pause = 3 * time.Second
+	if time.Since(s.last) >= pause {
+		s.last = time.Now()
+		s.say("%s", s.line)
+		s.line = ""
+	}
 }
 
 // endProgress leaves the last progress line standing.
 func (s *screen) endProgress() {
 	s.last = time.Time{}
 	if s.terminal {
-		fmt.Fprintln(s.out)
+		s.line = ""
 	}
+	if s.terminal || s.line != "" {
+		s.say("%s", s.line)
+	}
+	s.line = ""
 }
 
 func (s *screen) bar(edge, peers, total int64) string {

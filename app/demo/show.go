@@ -235,8 +235,11 @@ func (p *performance) together(ctx context.Context) (result, error) {
 		return r, err
 	}
 	r.Download, err = p.client.daemon.Until(ctx, added.ID, func(d api.Download) bool {
-		p.progress(d.BytesFromEdge, d.BytesFromPeers, p.size,
-			fmt.Sprintf("edge %s, %d peers %s", megabits(d.EdgeRate), d.Peers, megabits(d.PeerRate)))
+		note := d.Note // of what comes before and after the bytes
+		if d.State == api.StateDownloading {
+			note = fmt.Sprintf("edge %s, %d peers %s", megabits(d.EdgeRate), d.Peers, megabits(d.PeerRate))
+		}
+		p.progress(d.BytesFromEdge, d.BytesFromPeers, p.size, note)
 		p.noteSources(ctx, r.sources, d.ID)
 		return fleet.Ended(d)
 	})
