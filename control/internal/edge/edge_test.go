@@ -386,7 +386,7 @@ func TestBrokenObjectIsTheEdgesFault(t *testing.T) {
 func TestClientThatTakesNothingIsCutOff(t *testing.T) {
 	l := start(t, nil)
 	l.edge.patience = 100 * time.Millisecond
-	l.publish("big.bin", make([]byte, 64<<20), nil)
+	l.publish("big.bin", make([]byte, 24<<20), nil)
 	over := make(chan struct{})
 	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer close(over)
@@ -400,7 +400,7 @@ func TestClientThatTakesNothingIsCutOff(t *testing.T) {
 	defer conn.Close()
 	fmt.Fprintf(conn, "GET /big.bin HTTP/1.1\r\nHost: x\r\n\r\n")
 	<-over
-	if s := l.edge.Stats(); s.Active != 0 || s.BytesSent >= 64<<20 {
+	if s := l.edge.Stats(); s.Active != 0 || s.BytesSent >= 24<<20 {
 		t.Errorf("%+v", s)
 	}
 }
