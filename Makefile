@@ -1,0 +1,55 @@
+# What one types to build, try and test Tributary. Each target installs what it needs with apt where it may,
+# and says what is missing where it may not. Needed beforehand: Go, git, make.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+export GOTOOLCHAIN := local
+# A plain Go installation is not always on the path of make.
+export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
+
+# Packages of Debian, as COMMAND:PACKAGE.
+COMPILER := gcc:gcc /usr/include/stdlib.h:libc6-dev
+NETLAB   := ip:iproute2 tc:iproute2 nft:nftables
+DISKLAB  := mkfs.ext4:e2fsprogs losetup:mount setpriv:util-linux
+RIVALS   := curl:curl aria2c:aria2
+
+# Without cgo, for every system. Window and tray are built apart: they need a display's libraries.
+SERVICE := ./app/tributaryd ./app/tributaryctl
+
+.PHONY: build test test-needs vet lint demo bench fuzz-smoke clean
+
+build: ## the programs, into bin/
+	CGO_ENABLED=0 go build -trimpath -o bin/ $(SERVICE)
+	CGO_ENABLED=0 go build -trimpath -o bin/tributary-control ./control
+
+# The race detector needs a C compiler; the network and power-cut tests need root, and say so without it.
+test: test-needs build vet ## everything that must pass before a change lands
+	.ci/go-test -race -shuffle=on -timeout 14m
+
+test-needs:
+	.ci/needs $(COMPILER) $(NETLAB) $(DISKLAB)
+
+vet:
+	go vet ./...
+	for os in windows darwin; do echo "go vet for $$os"; CGO_ENABLED=0 GOOS=$$os go vet ./app/... ./engine/... ./control/...; done
+
+lint: ## golangci-lint and deadcode, built once from .lint/go.mod
+	go -C .lint build -o ../build/ github.com/golangci/golangci-lint/v2/cmd/golangci-lint golang.org/x/tools/cmd/deadcode
+	build/golangci-lint run --config .lint/golangci.yml ./...
+	unreachable=$$(build/deadcode -test ./...); echo -n "$$unreachable"; test -z "$$unreachable"
+
+demo: build ## one download from an edge and peers, live: make demo [FILE=path]
+	if [ "$$(id -u)" = 0 ]; then .ci/needs $(NETLAB); fi
+	go build -o build/ ./app/demo
+	build/demo $(if $(FILE),-file "$(FILE)")
+
+bench: build ## the figures we promise, as a table and JSON
+	.ci/needs $(NETLAB) $(RIVALS)
+	go build -o build/ ./app/bench
+	build/bench $(ARGS)
+
+fuzz-smoke: ## every fuzz target for FUZZTIME (default 5s)
+	.ci/fuzz-smoke $(FUZZTIME)
+
+clean:
+	rm -rf bin build
