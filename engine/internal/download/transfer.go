@@ -2,7 +2,9 @@ package download
 
 import (
 	"hash/fnv"
+	"log/slog"
 	"math"
+	"sync/atomic"
 	"time"
 
 	"github.com/tributary-dl/tributary/control/protocol"
@@ -14,13 +16,15 @@ import (
 )
 
 const (
-	tickEvery     = 100 * time.Millisecond
-	progressSave  = 5 * time.Second  // between records while bytes arrive
-	reportEvery   = 30 * time.Second // to the control plane
-	stallTime     = 600 * time.Millisecond
-	pacedInFlight = 400 * time.Millisecond // of work in flight at the edge while it is held back
-	noLimit       = -1                     // of a budget.Limiter
-	keptPrefixes  = 16                     // pieces of which a failed request's beginning is kept
+	tickEvery    = 100 * time.Millisecond
+	progressSave = 5 * time.Second  // between records while bytes arrive
+	reportEvery  = 30 * time.Second // to the control plane
+	stallTime    = 600 * time.Millisecond
+	inFlight     = 500 * time.Millisecond // of work at the edge while peers are about
+	peersMayCome = 3 * time.Second        // after the start; later the edge works as if there were none
+	noLimit      = -1                     // of a budget.Limiter
+	traceEvery   = 300 * time.Millisecond // between lines of a debug log
+	keptPrefixes = 16                     // pieces of which a failed request's beginning is kept
 )
 
 // transfer is the part of an activity in which bytes arrive. The loop owns it; workers see the source,
@@ -47,6 +51,7 @@ type transfer struct {
 	claims    int      // edge requests under way
 	buffers   [][]byte // of pieces, for the next requests
 	allowance float64
+	heldBack  atomic.Bool    // allowance is less than the edge would give
 	prefixes  map[int][]byte // beginnings of pieces whose request broke off
 
 	edgeErr   error     // the last request's, until one works again
@@ -54,6 +59,7 @@ type transfer struct {
 	edgeWait  time.Duration
 	meter     meter
 	savedAt   time.Time
+	tracedAt  time.Time
 	reported  time.Time
 	streaming bool
 }
@@ -79,7 +85,7 @@ func (a *actor) beginTransfer(act *activity, now time.Time) {
 	}
 	var err error
 	t.source, err = a.cfg.Edge.Source(a.rec.Resource, a.edgeURLs(), edge.SourceOptions{Limiter: limits,
-		Connections: a.cfg.Settings().Connections, Hashed: a.manifest != nil, Validators: a.rec.Validators})
+		Connections: a.cfg.Settings().Connections, Smooth: t.heldBack.Load, Hashed: a.manifest != nil, Validators: a.rec.Validators})
 	if err != nil {
 		a.edgeTrouble(err)
 		return
@@ -160,10 +166,7 @@ func (o observer) PieceVerified(i int, bytes int64) {
 }
 
 func (o observer) PieceRejected(i int, bytes int64) {
-	o.d.post(func(a *actor) {
-		a.rec.Wasted += bytes
-		a.rec.happened("A peer sent a wrong piece; it was dropped")
-	})
+	o.d.post(func(a *actor) { a.rec.happened("Peers sent a wrong piece (%s); it was dropped", bytesText(bytes)) })
 }
 
 func (o observer) PeersChanged() {
@@ -229,6 +232,13 @@ func (a *actor) look(t *transfer, now time.Time) {
 	t.meter.add(now, edgeBytes, totals.Received, totals.Sent)
 	t.allowance = t.pacer.Step(hybrid.Sample{Now: elapsed, EdgeBytes: edgeBytes, PeerBytes: totals.Received,
 		Remaining: max(0, a.total()-a.file.Progress().VerifiedLength), Peers: totals.Delivering, EdgeAlive: t.edgeErr == nil})
+	if now.Sub(t.tracedAt) >= traceEvery && a.log.Enabled(a.ctx, slog.LevelDebug) {
+		t.tracedAt = now
+		e, p, _ := t.meter.rates()
+		a.log.Debug("pace", "allowance", math.Min(t.allowance, 1e12), "edge", int64(e), "peers", int64(p), "connected", totals.Peers,
+			"delivering", totals.Delivering, "claims", t.claims, "left", t.left)
+	}
+	t.heldBack.Store(t.allowance < hybrid.Unlimited)
 	if t.allowance >= hybrid.Unlimited || t.allowance <= 0 {
 		t.limit.SetRate(noLimit) // at 0 nothing new is asked for; what is under way may end
 	} else {
@@ -268,13 +278,13 @@ func (a *actor) schedule(t *transfer, now time.Time) {
 		return
 	}
 	edgeRate, peerRate, _ := t.meter.rates()
-	slots := t.slots(a.cfg.Settings().Connections, t.geo.unit) - t.claims
+	slots := t.slots(a.cfg.Settings().Connections, edgeRate) - t.claims
 	if t.edgeErr != nil {
 		slots = min(slots, 1-t.claims) // one request finds out whether the edge is back
 	}
 	runs := hybrid.Pick(hybrid.View{Pieces: t.pieces, Done: t.done, PieceLength: t.geo.unit, Cursor: t.cursor,
 		Allowance: t.allowance, EdgeRate: max(edgeRate, t.pacer.AloneRate()/2), PeerRate: peerRate, Slots: slots,
-		Peers: t.counted.Delivering, Swarming: t.swarm != nil, StallTime: stallTime})
+		Peers: t.counted.Delivering, Long: t.swarm == nil || t.counted.Peers == 0 && now.Sub(t.began) > peersMayCome, Swarming: t.swarm != nil, StallTime: stallTime})
 	for _, run := range runs {
 		if t.swarm != nil && !run.Duplicate && !a.claim(t, run) {
 			continue
@@ -289,17 +299,20 @@ func (a *actor) schedule(t *transfer, now time.Time) {
 	}
 }
 
-// slots is how many edge requests may be under way: all when the edge may run free, else as many as the
-// allowance keeps busy for a moment.
-func (t *transfer) slots(connections int, pieceLength int64) int {
+// slots is how many edge requests may be under way: all that the user allows while there is nobody else to ask.
+// With peers about, what is in flight is what the edge still sends after it was told to yield, so it is as
+// little as keeps the edge busy.
+func (t *transfer) slots(connections int, edgeRate float64) int {
 	connections = max(1, connections)
-	if t.allowance >= hybrid.Unlimited {
-		if t.swarm != nil && t.counted.Delivering > 0 {
-			return min(connections, 4) // what is in flight is what the edge still sends when it is held back
-		}
+	if t.swarm == nil || t.counted.Peers == 0 && time.Since(t.began) > peersMayCome {
 		return connections
 	}
-	return min(connections, max(1, int(math.Ceil(t.allowance*pacedInFlight.Seconds()/float64(pieceLength)))))
+	rate := min(t.allowance, max(edgeRate, t.pacer.AloneRate()))
+	busy := int(math.Ceil(rate * inFlight.Seconds() / float64(t.geo.unit)))
+	if t.allowance >= hybrid.Unlimited {
+		return min(connections, max(busy, 4))
+	}
+	return min(connections, max(busy, 1))
 }
 
 // claim takes pieces away from peers. A peer may have been asked in the meantime: then the piece stays
@@ -352,8 +365,7 @@ func (a *actor) pieceFromEdge(t *transfer, i int) {
 	t.left--
 	a.rec.FromEdge += size
 	if t.swarm != nil {
-		a.rec.Wasted += t.pieces[i].Received
-		t.swarm.Done(i)
+		t.swarm.Done(i) // what peers had of it is in the swarm's own count of waste
 	}
 }
 

@@ -44,7 +44,7 @@ func (s *Source) ask(ctx context.Context, m *mirror, to location, q *question, d
 	if !s.opt.Hashed {
 		want.validator = s.validator(m)
 	}
-	msg := message{method: http.MethodGet, header: http.Header{}}
+	msg := message{method: http.MethodGet, header: http.Header{}, smooth: s.opt.Smooth != nil && s.opt.Smooth()}
 	if q.ranged {
 		msg.header.Set("Range", q.rangeHeader())
 		if c := want.validator.condition(to.Host); c != "" {

@@ -73,7 +73,15 @@ type Client struct {
 type route struct {
 	proxy string // "": none
 	local bool   // may dial local addresses
+
+	// Connections with a small receive buffer carry bytes at the rate at which they are read. With the usual buffers
+	// of megabytes a server sends a whole range at full speed, however slowly it is read: those bursts
+	// push peers' traffic aside.
+	smooth bool
 }
+
+// smoothBuffer bounds what a server may send ahead of a reader that is held back, in bytes.
+const smoothBuffer = 64 << 10
 
 // NewClient returns a Client. A proxy that cannot be used shows at the first request.
 func NewClient(cfg Config) *Client {
@@ -126,10 +134,20 @@ func (c *Client) newTransport(r route, proxy *url.URL) *http.Transport {
 	if !r.local && proxy == nil {
 		dialer.ControlContext = guard(c.isLocal)
 	}
+	dial := dialer.DialContext
+	if r.smooth {
+		dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := dialer.DialContext(ctx, network, address)
+			if tcp, ok := conn.(*net.TCPConn); ok {
+				_ = tcp.SetReadBuffer(smoothBuffer) // a system that refuses is less smooth, no more
+			}
+			return conn, err
+		}
+	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	t := &http.Transport{
-		DialContext:            dialer.DialContext,
+		DialContext:            dial,
 		TLSClientConfig:        c.tls.Clone(),
 		TLSHandshakeTimeout:    c.timeouts.TLS,
 		ResponseHeaderTimeout:  c.timeouts.Header,

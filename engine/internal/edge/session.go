@@ -97,6 +97,7 @@ type message struct {
 	header http.Header
 	body   []byte
 	hop    func(*http.Response) // called with each redirect; may be nil
+	smooth bool                 // by a connection that arrives as it is read, see route
 }
 
 // send sends msg to a place and follows redirects if it is a GET. It returns the first answer that is no
@@ -181,7 +182,7 @@ func (s *session) setPlace(host string, p place) {
 }
 
 func (s *session) exchange(ctx context.Context, to location, msg message, local bool) (*http.Response, error) {
-	r := route{local: local}
+	r := route{local: local, smooth: msg.smooth}
 	if s.proxy != nil {
 		r.proxy = s.proxy.String()
 	}

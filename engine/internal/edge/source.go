@@ -22,6 +22,10 @@ type SourceOptions struct {
 	Limiter     Limiter // asked before bytes are read; nil: none
 	Connections int     // requests at a time to each mirror; 0: 8
 
+	// Smooth is asked at each request whether the bytes shall arrive as they are read, because Limiter holds this
+	// source back in favour of others; nil: never. It costs speed where round trips are long.
+	Smooth func() bool
+
 	// Hashed says that the caller checks every piece against a manifest. Then validators are neither sent nor
 	// compared: edges and caches disagree about them though the bytes are the same.
 	Hashed bool

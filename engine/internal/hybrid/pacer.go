@@ -29,40 +29,54 @@ type Sample struct {
 
 // Tuning of the pacer; see DECISIONS.md for the measurements.
 const (
-	fastWindow  = 300 * time.Millisecond // in which a collapse is noticed
-	epoch       = 500 * time.Millisecond // over which two allowances are compared
-	settle      = 200 * time.Millisecond // after a change, before an epoch counts: queues drain, peers speed up
-	firstStep   = 0.25                   // of the edge's rate, taken away in the first trial
-	sagging     = 0.9                    // of the peak: below it the edge is given back in order to look
-	firstRaise  = 4 * time.Second        // between such looks; doubles while they show nothing
-	smallTrial  = 0.08                   // of the total; a smaller cut could not be told from noise
-	replaced    = 0.6                    // share of a cut that peers must make up for it to stay
-	collapse    = 0.75                   // of the reference rate: below it the edge gets all back at once
-	firstRest   = 2 * time.Second        // between trials after one failed; doubles
-	longestRest = 20 * time.Second
-	warmUp      = time.Second // before the edge alone is believed to be at full speed
-	margin      = 1.02        // by which offload's plan beats the edge alone
+	fast       = 500 * time.Millisecond // in which the edge follows what peers do
+	slow       = time.Second            // in which rates are compared
+	headroom   = 0.06                   // of the total, left to peers to grow into
+	lastStep   = 0.12                   // of the total: the edge yields this rest at once, and nothing is left that disturbs peers
+	taken      = 0.25                   // share of the headroom that peers must have taken for the edge to go on yielding
+	patient    = 2500 * time.Millisecond
+	plateau    = 1.03 // growth of the total in a slow window below which it counts as all there is
+	shortLook  = 1200 * time.Millisecond
+	longLook   = 4 * time.Second
+	sagging    = 0.88 // of the capacity: below it the edge is let go in order to look
+	firstRest  = 3 * time.Second
+	longRest   = 24 * time.Second
+	fillMargin = 1.05                   // the edge's part while peers are exhausted, so that it can show more
+	tiny       = 0.02                   // of the total: less is not worth requests
+	warmUp     = 800 * time.Millisecond // before the edge alone is believed to be at full speed
+	margin     = 1.02                   // by which offload's plan beats the edge alone
 )
 
-// Pacer decides how fast the edge may go. It is a plain value: the caller owns it, calls Step about
-// ten times a second, and needs no lock.
+// phase is what the pacer is doing for Speed.
+type phase int
+
+const (
+	looking  phase = iota // the edge runs free, to see what the link carries
+	yielding              // the edge leaves some room; peers grow into it, and it yields more
+	filling               // peers give all they have; the edge adds what is missing
+)
+
+// Pacer decides how fast the edge may go. It is a plain value: the caller owns it, calls Step about ten times a
+// second, and needs no lock.
+//
+// Under Speed the edge gives way a little at a time. It is held to a few percent less than what the
+// total lacks, so trying costs next to nothing. If peers grow into the gap, the gap moves on, until
+// the edge is at rest; if they do not, they have no more, and the edge fills what they leave. Whenever peers
+// lose speed the same rule gives it back at once, because the edge's part is the capacity minus theirs.
 type Pacer struct {
 	mode      Mode
-	length    int64 // of the object, for offload's plan
 	allowance float64
 	history   history
 
-	// speed: a trial lowers the allowance for an epoch and compares totals.
-	reference float64       // total rate that a trial must not lose
-	peak      float64       // best total seen lately
-	raiseAt   time.Duration // when the edge may be given all back again because the total lies below the peak
-	raiseRest time.Duration
-	since     time.Duration // when the allowance last changed
-	before    float64       // allowance to go back to
-	cut       float64       // bytes a second that the running trial took away; 0: no trial runs
-	step      float64       // share that the next trial takes
-	restUntil time.Duration
-	rest      time.Duration
+	phase    phase
+	since    time.Duration // when the phase began
+	capacity float64       // best total seen since the last look
+	peers0   float64       // what peers gave when the edge last yielded
+	fill     float64       // the edge's part while filling
+	rest     time.Duration // how long to fill before yielding again
+	lookRest time.Duration // how long not to look again because of a sag
+	lookAt   time.Duration
+	known    int // peers when the capacity was measured
 
 	// offload: what the edge alone would give, and since when it has had to.
 	alone   float64
@@ -73,134 +87,137 @@ type Pacer struct {
 
 // NewPacer returns a pacer for an object of which remaining bytes are missing.
 func NewPacer(mode Mode, remaining int64) *Pacer {
-	return &Pacer{mode: mode, length: remaining, planned: remaining, allowance: Unlimited, step: firstStep, rest: firstRest, raiseRest: firstRaise}
+	return &Pacer{mode: mode, planned: remaining, allowance: Unlimited, rest: firstRest, lookRest: firstRest}
 }
 
 // Step takes a sample and returns the edge's allowance in bytes a second: Unlimited, or down to 0.
 func (p *Pacer) Step(s Sample) float64 {
 	p.history.add(s)
-	if p.mode == EdgeOnly || s.Peers == 0 {
-		p.giveBack(s.Now)
-		p.learnAlone(s)
-		return p.allowance
+	p.learnAlone(s)
+	switch {
+	case p.mode == EdgeOnly || s.Peers == 0:
+		p.allowance = Unlimited
+		p.enter(looking, s.Now)
+		p.capacity, p.known = 0, 0
+	case !s.EdgeAlive:
+	case p.mode == Offload:
+		p.allowance = p.offload(s)
+	default:
+		p.allowance = p.speed(s)
 	}
-	if !s.EdgeAlive {
-		return p.allowance
-	}
-	if p.mode == Offload {
-		return p.offload(s)
-	}
-	return p.speed(s)
+	return p.allowance
 }
 
 // AloneRate is what the edge alone gives, as far as has been seen; 0 if it has not.
 func (p *Pacer) AloneRate() float64 { return p.alone }
 
-// giveBack lets the edge go as fast as it can, and starts to try again a while later.
-func (p *Pacer) giveBack(now time.Duration) {
-	if p.allowance == Unlimited && p.cut == 0 {
-		return
-	}
-	p.allowance, p.cut, p.step, p.since = Unlimited, 0, firstStep, now
-	p.reference = 0
-	p.restUntil = now + settle + epoch
-}
+func (p *Pacer) enter(ph phase, now time.Duration) { p.phase, p.since = ph, now }
 
-// speed lowers the edge's rate as long as the total does not follow: then the user's link is full, or
-// the peers have it to give. A cut that the peers do not make up is taken back, and the next trial
-// waits longer.
 func (p *Pacer) speed(s Sample) float64 {
 	now := s.Now
-	// A collapse is judged by the fast window, once it holds nothing from before the last change.
-	if p.reference > 0 && p.allowance != Unlimited && now-p.since > fastWindow+settle {
-		if edge, peers := p.history.rates(now, fastWindow); edge+peers < collapse*p.reference {
-			p.rest = min(2*p.rest, longestRest)
-			p.giveBack(now)
-			p.restUntil = now + p.rest
-			return p.allowance
-		}
-	}
-	if now-p.since < settle+epoch || now < p.restUntil {
-		return p.allowance
-	}
-	edge, peers := p.history.rates(now, epoch)
+	edge, peers := p.history.rates(now, slow)
+	_, quick := p.history.rates(now, fast)
 	total := edge + peers
-	if p.sags(now, total) {
-		p.giveBack(now)
-		return p.allowance
+	p.capacity = max(p.capacity, total)
+	if p.phase != looking && p.mustLook(s, total) {
+		p.enter(looking, now)
+		p.capacity = total
 	}
-	switch {
-	case p.cut > 0: // a trial has run its time
-		if total < p.reference-(1-replaced)*p.cut {
-			p.allowance, p.cut, p.step, p.since = p.before, 0, firstStep, now
-			p.restUntil, p.rest = now+p.rest, min(2*p.rest, longestRest)
-			return p.allowance
+	switch p.phase {
+	case looking:
+		p.known = max(p.known, s.Peers)
+		before := p.history.totalAt(now-slow, slow)
+		settled := now-p.since >= shortLook && total <= plateau*before
+		if !settled && now-p.since < longLook || peers < tiny*total {
+			return Unlimited
 		}
-		p.cut = 0
-		p.step = min(1, 2*p.step)
-		p.rest = firstRest
-		p.reference = max(total, 0.98*p.reference)
-	default:
-		// The reference may sink slowly, so that a link that has become slower is not fought for ever.
-		p.reference = max(total, 0.97*p.reference)
+		p.enter(yielding, now)
+		p.peers0 = peers
+	case yielding:
+		p.capacity = max(total, 0.9995*p.capacity) // a link that has become slower is not fought for ever
+		switch {
+		case peers-p.peers0 >= taken*headroom*p.capacity || peers >= (1-headroom)*p.capacity:
+			p.peers0, p.since = peers, now
+			p.rest = firstRest
+		case now-p.since >= patient:
+			p.enter(filling, now)
+			p.fill = fillMargin * max(p.capacity-peers, edge)
+			p.peers0 = peers
+		}
+	case filling:
+		if now-p.since >= p.rest {
+			p.rest = min(2*p.rest, longRest)
+			p.enter(yielding, now)
+			p.peers0 = peers
+		}
 	}
-	if peers < smallTrial*total || p.allowance == 0 || edge <= 0 {
-		return p.allowance
+	if p.phase == yielding {
+		if quick > (1-lastStep)*p.capacity {
+			return 0
+		}
+		return p.worth((1-headroom)*p.capacity - quick)
 	}
-	p.before = p.allowance
-	p.cut = min(edge, max(p.step*edge, smallTrial*total))
-	p.allowance = edge - p.cut
-	if p.allowance < 0.02*total { // too little to be worth requests
-		p.allowance = 0
+	if quick < 0.85*p.peers0 {
+		return p.worth(p.capacity - quick)
 	}
-	p.since = now
-	return p.allowance
+	return p.worth(p.fill)
 }
 
-// sags tells whether the total has sunk, slowly enough to look harmless from epoch to epoch, so far that
-// the edge should show what it could add. If it adds nothing the lower total is the new peak.
-func (p *Pacer) sags(now time.Duration, total float64) bool {
-	if total >= sagging*p.peak {
-		p.peak = max(p.peak*0.998, total)
-		p.raiseRest = firstRaise
+// mustLook tells whether what is known of the link may be out of date: peers have come, or the total has
+// sunk though the edge could add to it. Looking lets the edge push peers aside, so it is done rarely.
+func (p *Pacer) mustLook(s Sample, total float64) bool {
+	if s.Now < p.lookAt {
 		return false
 	}
-	if p.allowance == Unlimited {
-		p.peak = total
+	grown := s.Peers > p.known+p.known/4
+	sagged := total < sagging*p.capacity && s.Now-p.since > slow
+	if !grown && !sagged {
 		return false
 	}
-	if p.cut > 0 || now < p.raiseAt {
-		return false
+	p.known = s.Peers
+	p.lookAt = s.Now + p.lookRest
+	if sagged {
+		p.lookRest = min(2*p.lookRest, longRest)
 	}
-	p.raiseAt, p.raiseRest = now+p.raiseRest, min(2*p.raiseRest, longestRest)
 	return true
+}
+
+// worth turns a rate into an allowance: nothing if it is too little to be worth requests, and no limit if
+// the edge cannot do more anyway.
+func (p *Pacer) worth(rate float64) float64 {
+	switch {
+	case rate < tiny*p.capacity:
+		return 0
+	case p.alone > 0 && rate > 0.98*p.alone:
+		return Unlimited
+	}
+	return rate
 }
 
 // offload keeps to a plan: be done when the edge alone would have been, and let the edge supply just
 // what the peers do not.
 func (p *Pacer) offload(s Sample) float64 {
-	p.learnAlone(s)
 	if p.alone == 0 {
-		return p.allowance
+		return Unlimited
 	}
-	_, peers := p.history.rates(s.Now, 2*epoch)
-	deadline := p.started + time.Duration(float64(p.planned)/p.alone*float64(time.Second))
-	left := (deadline - s.Now).Seconds()
+	_, peers := p.history.rates(s.Now, fast)
+	left := (p.deadline() - s.Now).Seconds()
 	if left <= 0.5 { // behind the plan, or too near its end to steer
-		p.allowance = Unlimited
-		return p.allowance
+		return Unlimited
 	}
 	need := float64(s.Remaining)/left*margin - peers
 	switch {
-	case need <= 0.02*p.alone:
-		p.allowance = 0
+	case need <= tiny*p.alone:
+		return 0
 	case need >= 0.95*p.alone:
-		p.allowance = Unlimited
-	default:
-		p.allowance = need
+		return Unlimited
 	}
-	p.since = s.Now
-	return p.allowance
+	return need
+}
+
+// deadline is when the edge alone would have been done.
+func (p *Pacer) deadline() time.Duration {
+	return p.started + time.Duration(float64(p.planned)/p.alone*float64(time.Second))
 }
 
 // learnAlone keeps the best rate that the edge showed while nothing held it back, and lowers it slowly when the
@@ -209,18 +226,18 @@ func (p *Pacer) learnAlone(s Sample) {
 	if !p.begun && s.EdgeBytes > 0 {
 		p.begun, p.started, p.planned = true, s.Now, s.Remaining
 	}
-	if !p.begun || s.Now-p.started < warmUp || !s.EdgeAlive || p.allowance != Unlimited || s.Now-p.since < settle+epoch {
+	if !p.begun || s.Now-p.started < warmUp || !s.EdgeAlive || p.allowance != Unlimited {
 		return
 	}
-	edge, _ := p.history.rates(s.Now, 2*epoch)
+	edge, _ := p.history.rates(s.Now, slow/2)
 	if edge > p.alone {
 		p.alone = edge
-	} else {
-		p.alone += 0.02 * (edge - p.alone)
+	} else if s.Now-p.started > 2*slow {
+		p.alone += 0.01 * (edge - p.alone)
 	}
 }
 
-// history remembers enough samples for the longest window.
+// history remembers samples for the longest window.
 type history struct {
 	samples [64]Sample
 	n       int // samples added
@@ -231,22 +248,29 @@ func (h *history) add(s Sample) {
 	h.n++
 }
 
-// rates returns bytes a second from edge and peers over about the last window.
-func (h *history) rates(now, window time.Duration) (edge, peers float64) {
-	if h.n < 2 {
-		return 0, 0
-	}
-	last := h.samples[(h.n-1)%len(h.samples)]
-	first := last
-	for i := h.n - 2; i >= 0 && i > h.n-1-len(h.samples); i-- {
-		first = h.samples[i%len(h.samples)]
-		if last.Now-first.Now >= window {
+// before returns the newest sample that is at least as old as at, or the oldest there is.
+func (h *history) before(at time.Duration) Sample {
+	var s Sample
+	for i := h.n - 1; i >= 0 && i > h.n-1-len(h.samples); i-- {
+		if s = h.samples[i%len(h.samples)]; s.Now <= at {
 			break
 		}
 	}
-	d := (now - first.Now).Seconds()
+	return s
+}
+
+// rates returns bytes a second from edge and peers over about the last window.
+func (h *history) rates(now, window time.Duration) (edge, peers float64) {
+	last, first := h.before(now), h.before(now-window)
+	d := (last.Now - first.Now).Seconds()
 	if d <= 0 {
 		return 0, 0
 	}
 	return float64(last.EdgeBytes-first.EdgeBytes) / d, float64(last.PeerBytes-first.PeerBytes) / d
+}
+
+// totalAt returns the total rate over the window that ended at a moment.
+func (h *history) totalAt(at, window time.Duration) float64 {
+	edge, peers := h.rates(at, window)
+	return edge + peers
 }

@@ -8,11 +8,12 @@ import (
 
 const mbit = 1e6 / 8
 
-// world is a user's link with an edge and peers behind it, in steps of 10 ms. What does not fit the
-// link is taken from both in proportion, as competing streams do; rates follow with a lag, and jitter.
+// world is a user's link with an edge and peers behind it, in steps of 10 ms. As measured with the real
+// thing: the edge's TCP takes what it may; the peers' streams yield to it, and come back slowly when
+// there is room again. Rates jitter.
 type world struct {
-	link, edge float64                     // bytes a second
-	peers      func(t time.Duration) float64 // all peers together
+	link, edge float64                       // bytes a second
+	peers      func(t time.Duration) float64 // what all peers together can give
 	size       float64
 	peersAt    time.Duration // when the first peer is connected
 	noise      float64
@@ -20,8 +21,7 @@ type world struct {
 
 type outcome struct {
 	seconds, offload float64
-	slowest          time.Duration // after an event at world.peers: until the edge ran at full rate
-	edgeRate         []float64     // every 100 ms
+	edgeRate         []float64 // every 100 ms
 }
 
 func (w world) run(mode Mode) outcome {
@@ -36,18 +36,22 @@ func (w world) run(mode Mode) outcome {
 			o.seconds = t.Seconds()
 			return o
 		}
-		wantEdge, wantPeers, connected := min(w.edge, allowance), 0.0, 0
+		wantEdge, can, connected := min(w.edge, allowance, w.link), 0.0, 0
 		if t >= w.peersAt && mode != EdgeOnly {
-			wantPeers = w.peers(t)
-			if wantPeers > 0 {
-				connected = 1
+			can, connected = w.peers(t), 1
+			if can <= 0 {
+				connected = 0
 			}
 		}
-		if sum := wantEdge + wantPeers; sum > w.link {
-			wantEdge, wantPeers = wantEdge*w.link/sum, wantPeers*w.link/sum
-		}
 		edge += (wantEdge - edge) * 0.15 // about 60 ms to follow
-		peers += (wantPeers - peers) * 0.08
+		room := max(w.link-edge, 0.3*min(can, w.link))
+		switch top := min(can, room); {
+		case peers > top:
+			peers += (top - peers) * 0.05 // yields within a fifth of a second
+		default:
+			peers = min(top, peers+(peers+0.05*w.link)*dt.Seconds()) // doubles in a second
+		}
+		edge = min(edge, w.link-peers)
 		jitter := 1 + w.noise*(rng.Float64()-0.5)
 		fromEdge += edge * jitter * dt.Seconds()
 		fromPeers += peers * jitter * dt.Seconds()

@@ -26,6 +26,7 @@ type View struct {
 	PeerRate  float64 // bytes a second from all peers
 	Slots     int     // edge requests that may be started now
 	Peers     int     // connected peers that deliver, or have just been connected
+	Long      bool    // requests of several pieces are welcome: nobody else wants the pieces
 	Swarming  bool    // peers may come: leave them different pieces than a plain download would
 	StallTime time.Duration
 }
@@ -106,7 +107,7 @@ func free(v View) (runs []Run) {
 				continue
 			}
 			run := Run{First: i, Count: 1}
-			for v.Peers == 0 && run.Count < longestRun/2 && i+run.Count < n && v.untouched(i+run.Count) {
+			for v.Long && run.Count < longestRun/2 && i+run.Count < n && v.untouched(i+run.Count) {
 				run.Count++
 				k++
 			}
