@@ -41,6 +41,12 @@ var (
 			Remedy: "Check the address.", Severity: api.SeverityError}}}
 )
 
+// TestMain shows times in UTC, wherever the tests run.
+func TestMain(m *testing.M) {
+	time.Local = time.UTC
+	os.Exit(m.Run())
+}
+
 // run is one run of the program against a service.
 type run struct {
 	code     int
@@ -83,8 +89,6 @@ func three() *localapitest.Fake {
 
 // What people and scripts see is kept in testdata/, one file a command line.
 func TestOutput(t *testing.T) {
-	t.Setenv("TZ", "UTC")
-	time.Local = time.UTC
 	tests := []struct{ golden, line string }{
 		{"list", "list"},
 		{"list-json", "list --json"},
