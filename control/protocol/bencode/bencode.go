@@ -5,7 +5,6 @@
 package bencode
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -82,25 +81,31 @@ func (d *decoder) value(depth int) (any, error) {
 
 // number reads a canonical decimal up to the terminator end.
 func (d *decoder) number(end byte) (int64, error) {
-	n := bytes.IndexByte(d.data[d.pos:min(len(d.data), d.pos+21)], end)
-	if n < 0 {
+	const maxDigits = 19 // of an int64; as many fit a uint64
+	digits := d.data[d.pos:]
+	negative := len(digits) > 0 && digits[0] == '-'
+	if negative {
+		digits = digits[1:]
+	}
+	var v uint64
+	n := 0
+	for n < len(digits) && n <= maxDigits && digits[n] >= '0' && digits[n] <= '9' {
+		v = v*10 + uint64(digits[n]-'0')
+		n++
+	}
+	switch {
+	case n == len(digits):
 		return 0, errors.New("number without end")
+	case n == 0 || n > maxDigits || digits[n] != end, digits[0] == '0' && (n > 1 || negative):
+		return 0, errors.New("not a canonical number")
+	case negative && v <= -math.MinInt64:
+		d.pos += 1 + n + 1
+		return -int64(v), nil
+	case !negative && v <= math.MaxInt64:
+		d.pos += n + 1
+		return int64(v), nil
 	}
-	spelled := d.data[d.pos : d.pos+n]
-	v, err := strconv.ParseInt(string(spelled), 10, 64)
-	if err != nil || !canonical(spelled, v) {
-		return 0, fmt.Errorf("%q is not a canonical number", spelled)
-	}
-	d.pos += n + 1
-	return v, nil
-}
-
-// canonical reports whether v, which spelled is parsed as, has no shorter spelling.
-func canonical(spelled []byte, v int64) bool {
-	if v < 0 {
-		return spelled[1] != '0'
-	}
-	return v == 0 && len(spelled) == 1 || spelled[0] >= '1' && spelled[0] <= '9'
+	return 0, errors.New("number beyond 64 bits")
 }
 
 func (d *decoder) bytes() ([]byte, error) {

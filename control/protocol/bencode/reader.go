@@ -62,9 +62,13 @@ func (r *Reader) Bytes() ([]byte, error) {
 }
 
 // Raw reads any one value and returns the bytes that spell it, which alias the input.
-func (r *Reader) Raw() ([]byte, error) {
+func (r *Reader) Raw() ([]byte, error) { return r.Spelling(r.skip) }
+
+// Spelling calls read, which must read exactly one value, and returns the bytes that spell it, which
+// alias the input. An error of read comes back as it is.
+func (r *Reader) Spelling(read func() error) ([]byte, error) {
 	start := r.d.pos
-	if err := r.skip(); err != nil {
+	if err := read(); err != nil {
 		return nil, err
 	}
 	return r.d.data[start:r.d.pos:r.d.pos], nil

@@ -8,12 +8,9 @@ import (
 	"github.com/tributary-dl/tributary/control/protocol/merkle"
 )
 
-// checkLayers finds the piece hashes of every file and checks that they lead to the file's root, so
+// checkLayers gives every file the hashes of its pieces and checks that they lead to the file's root, so
 // that no piece can be verified against a hash that the content ID does not cover.
 func (p *parser) checkLayers() error {
-	if err := p.readLayers(); err != nil {
-		return err
-	}
 	m := p.m
 	m.hashes = make([][]byte, len(m.Files))
 	for f, file := range m.Files {
@@ -38,11 +35,7 @@ func (p *parser) checkLayers() error {
 }
 
 // readLayers fills in p.layers from "piece layers", which may hold nothing else.
-func (p *parser) readLayers() error {
-	if p.rawLayers == nil {
-		return nil // checkLayers misses what a file needs
-	}
-	r := bencode.NewReader(p.rawLayers)
+func (p *parser) readLayers(r *bencode.Reader) error {
 	return r.Dict(func(root []byte) error {
 		if _, wanted := p.layers[string(root)]; !wanted {
 			return refuse("the manifest has hashes that belong to no file")

@@ -20,7 +20,7 @@ func Parse(raw []byte) (*Manifest, error) {
 		return nil, refuse("the manifest is larger than %d MiB", MaxBytes>>20)
 	}
 	p := parser{m: &Manifest{raw: raw}, layers: map[string][]byte{}}
-	for _, step := range []func() error{p.top, p.info, p.checkLayers, p.openTerms} {
+	for _, step := range []func() error{p.read, p.checkLayers, p.openTerms} {
 		if err := step(); err != nil {
 			return nil, asError(err)
 		}
@@ -46,18 +46,19 @@ type parser struct {
 	empty   int
 	longest int // path below Name in bytes, with the separator before it
 
-	rawLayers, rawTerms, signature []byte
+	rawTerms, signature []byte
 }
 
-// top finds the parts of the outermost dictionary.
-func (p *parser) top() error {
+// read reads the outermost dictionary. Its keys come sorted, so the files are known before the hashes
+// of their pieces.
+func (p *parser) read() error {
 	r := bencode.NewReader(p.m.raw)
 	err := r.Dict(func(key []byte) (err error) {
 		switch string(key) {
 		case "info":
-			p.m.info, err = r.Raw()
+			p.m.info, err = r.Spelling(func() error { return p.info(r) })
 		case "piece layers":
-			p.rawLayers, err = r.Raw()
+			return p.readLayers(r)
 		case protocol.TermsKey:
 			p.rawTerms, err = r.Raw()
 		case protocol.SignatureKey:
@@ -77,10 +78,8 @@ func (p *parser) top() error {
 	return r.End()
 }
 
-// info reads the dictionary that describes the content. Its keys come sorted, the files before the
-// length of a piece, so the files are laid out when all is read.
-func (p *parser) info() error {
-	r := bencode.NewReader(p.m.info)
+// info reads the dictionary that describes the content.
+func (p *parser) info(r *bencode.Reader) error {
 	var name []byte
 	var version int64
 	err := r.Dict(func(key []byte) (err error) {
@@ -122,7 +121,7 @@ func (p *parser) info() error {
 // fileTree reads all files. No more memory is set aside than the input can fill.
 func (p *parser) fileTree(r *bencode.Reader) error {
 	const leastBytes = 75 // that describe a file which is not empty
-	p.m.Files = make([]File, 0, min(len(p.m.info)/leastBytes+1, MaxFiles))
+	p.m.Files = make([]File, 0, min(len(p.m.raw)/leastBytes+1, MaxFiles))
 	p.m.roots = make([][]byte, 0, cap(p.m.Files))
 	return p.folder(r, nil, 0)
 }
