@@ -34,12 +34,12 @@ const (
 	headroom   = 0.06                   // of the total, left to peers to grow into
 	lastStep   = 0.12                   // of the total: the edge yields this rest at once, and nothing is left that disturbs peers
 	taken      = 0.25                   // share of the headroom that peers must have taken for the edge to go on yielding
-	patient    = 2500 * time.Millisecond
-	plateau    = 1.03 // growth of the total in a slow window below which it counts as all there is
+	patient    = 2 * time.Second        // before peers that do not grow count as exhausted
+	plateau    = 1.03                   // growth of the total in a slow window below which it counts as all there is
 	shortLook  = 1200 * time.Millisecond
 	longLook   = 4 * time.Second
 	sagging    = 0.88 // of the capacity: below it the edge is let go in order to look
-	firstRest  = 3 * time.Second
+	firstRest  = 4 * time.Second
 	longRest   = 24 * time.Second
 	fillMargin = 1.05                   // the edge's part while peers are exhausted, so that it can show more
 	tiny       = 0.02                   // of the total: less is not worth requests
@@ -71,7 +71,7 @@ type Pacer struct {
 	phase    phase
 	since    time.Duration // when the phase began
 	capacity float64       // best total seen since the last look
-	peers0   float64       // what peers gave when the edge last yielded
+	peers0   float64       // the most that peers gave since the edge began to yield
 	fill     float64       // the edge's part while filling
 	rest     time.Duration // how long to fill before yielding again
 	lookRest time.Duration // how long not to look again because of a sag
@@ -121,7 +121,7 @@ func (p *Pacer) speed(s Sample) float64 {
 	p.capacity = max(p.capacity, total)
 	if p.phase != looking && p.mustLook(s, total) {
 		p.enter(looking, now)
-		p.capacity = total
+		p.capacity, p.peers0 = total, 0
 	}
 	switch p.phase {
 	case looking:
@@ -134,21 +134,19 @@ func (p *Pacer) speed(s Sample) float64 {
 		p.enter(yielding, now)
 		p.peers0 = peers
 	case yielding:
-		p.capacity = max(total, 0.9995*p.capacity) // a link that has become slower is not fought for ever
 		switch {
 		case peers-p.peers0 >= taken*headroom*p.capacity || peers >= (1-headroom)*p.capacity:
-			p.peers0, p.since = peers, now
+			p.peers0, p.since = max(peers, p.peers0), now
 			p.rest = firstRest
 		case now-p.since >= patient:
 			p.enter(filling, now)
 			p.fill = fillMargin * max(p.capacity-peers, edge)
-			p.peers0 = peers
 		}
 	case filling:
 		if now-p.since >= p.rest {
 			p.rest = min(2*p.rest, longRest)
 			p.enter(yielding, now)
-			p.peers0 = peers
+			p.peers0 = max(peers, (1-headroom)*p.peers0) // coming back from a dip is no growth
 		}
 	}
 	if p.phase == yielding {

@@ -41,6 +41,8 @@ func (w world) run(mode Mode) outcome {
 			can, connected = w.peers(t), 1
 			if can <= 0 {
 				connected = 0
+			} else if t == w.peersAt {
+				peers = 0.3 * min(can, w.link) // streams start fast
 			}
 		}
 		edge += (wantEdge - edge) * 0.15 // about 60 ms to follow

@@ -53,76 +53,93 @@ func Pick(v View) []Run {
 			return nil
 		}
 	}
+	p := &picking{View: v, taken: map[int]bool{}}
 	if !v.Swarming {
-		return sequential(v)
+		p.sequential()
+		return p.runs
 	}
-	runs := free(v)
-	if len(runs) < v.Slots {
-		runs = append(runs, stalled(v, v.Slots-len(runs), runs)...)
+	p.free()
+	p.stalled()
+	if len(p.runs) == 0 {
+		p.endGame()
 	}
-	if len(runs) == 0 {
-		runs = endGame(v)
+	return p.runs
+}
+
+// picking is the state of one Pick.
+type picking struct {
+	View
+	runs  []Run
+	taken map[int]bool // pieces of runs
+}
+
+func (p *picking) full() bool { return len(p.runs) >= p.Slots }
+
+func (p *picking) take(r Run) {
+	for i := r.First; i < r.First+r.Count; i++ {
+		p.taken[i] = true
 	}
-	return runs
+	p.runs = append(p.runs, r)
+}
+
+// untouched tells whether nobody is at piece i.
+func (p *picking) untouched(i int) bool {
+	x := &p.Pieces[i]
+	return !p.Done[i] && !x.Claimed && x.Outstanding == 0 && x.Received == 0 && !p.taken[i]
 }
 
 // sequential serves a download that has no peers: long runs from the front, so that the disk is
 // written in order.
-func sequential(v View) (runs []Run) {
+func (p *picking) sequential() {
 	left := 0
-	for i := range v.Pieces {
-		if v.untouched(i) {
+	for i := range p.Pieces {
+		if p.untouched(i) {
 			left++
 		}
 	}
-	longest := max(1, min(longestRun, left/max(1, 2*v.Slots))) // the last pieces are spread over all requests
-	for i := 0; i < len(v.Pieces) && len(runs) < v.Slots; i++ {
-		if !v.untouched(i) {
-			continue
-		}
-		run := Run{First: i, Count: 1}
-		for i+1 < len(v.Pieces) && run.Count < longest && v.untouched(i+1) {
-			run.Count++
-			i++
-		}
-		runs = append(runs, run)
-	}
-	return runs
-}
-
-func (v *View) untouched(i int) bool {
-	p := &v.Pieces[i]
-	return !v.Done[i] && !p.Claimed && p.Outstanding == 0 && p.Received == 0
-}
-
-// free picks among pieces that nobody is at, the rarest first, from the cursor on. Nobody's pieces
-// come in short runs; a piece that peers hold comes alone, so that a lowered allowance binds soon.
-func free(v View) (runs []Run) {
-	n := len(v.Pieces)
-	rarest := rarities(v)
-	for _, holders := range rarest {
-		for k := 0; k < n && len(runs) < v.Slots; k++ {
-			i := (v.Cursor + k) % n
-			if v.Pieces[i].Holders != holders || !v.untouched(i) {
-				continue
-			}
-			run := Run{First: i, Count: 1}
-			for v.Long && run.Count < longestRun/2 && i+run.Count < n && v.untouched(i+run.Count) {
-				run.Count++
-				k++
-			}
-			runs = append(runs, run)
+	longest := max(1, min(longestRun, left/max(1, 2*p.Slots))) // the last pieces are spread over all requests
+	for i := 0; i < len(p.Pieces) && !p.full(); i++ {
+		if p.untouched(i) {
+			p.take(p.runFrom(i, longest))
 		}
 	}
-	return runs
 }
+
+// runFrom returns a run of untouched pieces that begins at one.
+func (p *picking) runFrom(first, longest int) Run {
+	r := Run{First: first, Count: 1}
+	for r.Count < longest && first+r.Count < len(p.Pieces) && p.untouched(first+r.Count) {
+		r.Count++
+	}
+	return r
+}
+
+// free picks among pieces that nobody is at, the rarest first, from the cursor on. A piece that others
+// may want comes alone, so that a lowered allowance binds soon.
+func (p *picking) free() {
+	longest := 1
+	if p.Long {
+		longest = longestRun / 2
+	}
+	n := len(p.Pieces)
+	for _, holders := range p.rarities() {
+		for k := 0; k < n && !p.full(); k++ {
+			if i := (p.Cursor + k) % n; min(p.Pieces[i].Holders, mostHolders) == holders && p.untouched(i) {
+				p.take(p.runFrom(i, longest))
+			}
+		}
+	}
+}
+
+// mostHolders is the number from which pieces count as equally frequent.
+const mostHolders = 63
 
 // rarities returns the numbers of holders that occur among untouched pieces, in rising order.
-func rarities(v View) (list []int) {
-	var seen [64]bool
-	for i := range v.Pieces {
-		if v.untouched(i) {
-			seen[min(v.Pieces[i].Holders, len(seen)-1)] = true
+func (p *picking) rarities() (list []int) {
+	var seen [mostHolders + 1]bool
+	for i := range p.Pieces {
+		if p.untouched(i) {
+			seen[min(p.Pieces[i].Holders, mostHolders)] = true
 		}
 	}
 	for h, ok := range seen {
@@ -134,51 +151,39 @@ func rarities(v View) (list []int) {
 }
 
 // stalled takes over pieces whose peers have gone silent.
-func stalled(v View, slots int, taken []Run) (runs []Run) {
-	isTaken := map[int]bool{}
-	for _, r := range taken {
-		for i := range r.Count {
-			isTaken[r.First+i] = true
+func (p *picking) stalled() {
+	for i := range p.Pieces {
+		x := &p.Pieces[i]
+		if p.full() {
+			return
+		}
+		if begun := x.Outstanding > 0 || x.Received > 0; begun && !p.Done[i] && !x.Claimed && !p.taken[i] && x.Idle >= p.StallTime {
+			p.take(Run{First: i, Count: 1, Duplicate: true})
 		}
 	}
-	for i := range v.Pieces {
-		p := &v.Pieces[i]
-		if len(runs) == slots {
-			break
-		}
-		if v.Done[i] || p.Claimed || isTaken[i] || v.untouched(i) || p.Idle < v.StallTime {
-			continue
-		}
-		runs = append(runs, Run{First: i, Count: 1, Duplicate: true})
-	}
-	return runs
 }
 
 // endGame asks the edge for the piece that peers would finish last, if the edge is clearly sooner. One
 // at a time: each changes what the next is worth.
-func endGame(v View) []Run {
+func (p *picking) endGame() {
 	left, worst, worstLeft := int64(0), -1, int64(0)
-	for i := range v.Pieces {
-		p := &v.Pieces[i]
-		if v.Done[i] {
+	for i := range p.Pieces {
+		x := &p.Pieces[i]
+		if p.Done[i] || x.Claimed {
 			continue
 		}
-		rest := max(0, v.PieceLength-p.Received)
-		if p.Claimed {
-			continue
-		}
+		rest := max(0, p.PieceLength-x.Received)
 		left += rest
 		if rest > worstLeft {
 			worst, worstLeft = i, rest
 		}
 	}
-	if worst < 0 || v.EdgeRate <= 0 {
-		return nil
+	if worst < 0 || p.EdgeRate <= 0 {
+		return
 	}
-	peersNeed := float64(left) / max(v.PeerRate, 1)
-	edgeNeeds := float64(v.PieceLength) / min(v.EdgeRate, v.Allowance)
-	if peersNeed < patience*edgeNeeds {
-		return nil
+	peersNeed := float64(left) / max(p.PeerRate, 1)
+	edgeNeeds := float64(p.PieceLength) / min(p.EdgeRate, p.Allowance)
+	if peersNeed >= patience*edgeNeeds {
+		p.take(Run{First: worst, Count: 1, Duplicate: true})
 	}
-	return []Run{{First: worst, Count: 1, Duplicate: true}}
 }

@@ -1,0 +1,117 @@
+package hybrid
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// picture draws a download as strings, one character a piece.
+//
+//	have:    # verified, . missing
+//	edge:    e claimed by an edge request
+//	peers:   digit: chunks asked of peers, silent: the same, but nothing has come for long
+//	holders: digit: connected peers that have it
+type picture struct {
+	name                               string
+	have, edge, peers, silent, holders string
+	slots, cursor                      int
+	deliver                            int // peers that deliver
+	swarming, long                     bool
+	allowance, edgeRate, peerRate      float64
+	want                               string // runs as first+count, ! for duplicates
+}
+
+const unit = 1 << 20
+
+func (p picture) view() View {
+	v := View{Done: make([]bool, len(p.have)), Pieces: make([]Piece, len(p.have)), PieceLength: unit, Cursor: p.cursor, Slots: p.slots,
+		Peers: p.deliver, Swarming: p.swarming, Long: p.long, Allowance: p.allowance, EdgeRate: p.edgeRate, PeerRate: p.peerRate, StallTime: time.Second}
+	at := func(s string, i int) byte {
+		if i < len(s) {
+			return s[i]
+		}
+		return '.'
+	}
+	digit := func(c byte) int { return strings.IndexByte("0123456789", c) }
+	for i := range p.have {
+		v.Done[i] = p.have[i] == '#'
+		piece := &v.Pieces[i]
+		piece.Claimed = at(p.edge, i) == 'e'
+		if d := digit(at(p.peers, i)); d > 0 {
+			piece.Outstanding = d
+		}
+		if d := digit(at(p.silent, i)); d > 0 {
+			piece.Outstanding, piece.Idle = d, 2*time.Second
+		}
+		if d := digit(at(p.holders, i)); d > 0 {
+			piece.Holders = d
+		}
+	}
+	return v
+}
+
+func TestPick(t *testing.T) {
+	for _, p := range []picture{
+		{name: "alone: from the front, in long requests", have: "####....................", slots: 2, long: true, want: "4+5 9+5"},
+		{name: "alone: the last pieces are spread over all requests", have: "########....", slots: 4, long: true, want: "8+1 9+1 10+1 11+1"},
+		{name: "alone: around what is under way", have: "........", edge: "ee", slots: 1, long: true, want: "2+3"},
+		{name: "nothing without slots", have: "....", swarming: true, want: ""},
+		{name: "nothing while the edge yields to peers", have: "....", slots: 2, swarming: true, deliver: 2, want: ""},
+		{name: "the edge never rests when nobody else delivers", have: "....", slots: 1, swarming: true, want: "0+1"},
+		{name: "what nobody has comes first", have: "......", holders: "221022", slots: 1, swarming: true, deliver: 2, allowance: Unlimited, want: "3+1"},
+		{name: "then the rarest", have: "......", holders: "332313", slots: 2, swarming: true, deliver: 3, allowance: Unlimited, want: "4+1 2+1"},
+		{name: "from this client's own place on", have: "........", holders: "11111111", slots: 2, cursor: 6, swarming: true, deliver: 1, allowance: Unlimited, want: "6+1 7+1"},
+		{name: "not what peers are asked for", have: "....", peers: "11.1", holders: "1111", slots: 2, swarming: true, deliver: 1, allowance: Unlimited, want: "2+1"},
+		{name: "what a silent peer holds up", have: "####", peers: "", silent: "", slots: 1, swarming: true, deliver: 1, allowance: Unlimited, want: ""},
+		{name: "a silent peer loses its piece", have: "##..", peers: "..1", silent: "...1", slots: 2, swarming: true, deliver: 1, allowance: Unlimited, want: "3+1!"},
+		{name: "end game: not if peers are sooner", have: "##..", peers: "..22", slots: 2, swarming: true, deliver: 1, allowance: Unlimited,
+			edgeRate: unit, peerRate: 10 * unit, want: ""},
+		{name: "end game: the slowest piece, if the edge is clearly sooner", have: "##..", peers: "..22", slots: 2, swarming: true, deliver: 1, allowance: Unlimited,
+			edgeRate: 10 * unit, peerRate: unit / 10, want: "2+1!"},
+	} {
+		t.Run(p.name, func(t *testing.T) {
+			var got []string
+			for _, r := range Pick(p.view()) {
+				s := fmt.Sprintf("%d+%d", r.First, r.Count)
+				if r.Duplicate {
+					s += "!"
+				}
+				got = append(got, s)
+			}
+			if s := strings.Join(got, " "); s != p.want {
+				t.Errorf("Pick = %q; want %q", s, p.want)
+			}
+		})
+	}
+}
+
+// No view, however odd, makes the picker claim a piece that is done or claimed, or more than there are slots.
+func FuzzPick(f *testing.F) {
+	f.Add([]byte{0, 1, 2, 3, 4, 5, 6, 7}, 2, 3, true, true)
+	f.Fuzz(func(t *testing.T, state []byte, slots, cursor int, swarming, long bool) {
+		if len(state) == 0 || len(state) > 1000 || slots > 100 || cursor < 0 {
+			return
+		}
+		v := View{Done: make([]bool, len(state)), Pieces: make([]Piece, len(state)), PieceLength: unit, Cursor: cursor % len(state), Slots: slots,
+			Allowance: Unlimited, EdgeRate: unit, PeerRate: 1, Peers: 1, Swarming: swarming, Long: long, StallTime: time.Second}
+		for i, b := range state {
+			v.Done[i] = b&1 != 0
+			v.Pieces[i] = Piece{Claimed: b&2 != 0, Outstanding: int(b>>2) & 3, Holders: int(b >> 4), Idle: time.Duration(b) * 10 * time.Millisecond}
+		}
+		runs := Pick(v)
+		if len(runs) > max(0, slots) {
+			t.Fatalf("%d runs for %d slots", len(runs), slots)
+		}
+		seen := map[int]bool{}
+		for _, r := range runs {
+			for i := r.First; i < r.First+r.Count; i++ {
+				if i >= len(state) || v.Done[i] || v.Pieces[i].Claimed || seen[i] {
+					t.Fatalf("run %+v takes piece %d", r, i)
+				}
+				seen[i] = true
+			}
+		}
+	})
+}
