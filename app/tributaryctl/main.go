@@ -21,6 +21,9 @@ func main() {
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
 		Size: func() (width, height int, ok bool) {
 			width, height, err := term.GetSize(int(os.Stdout.Fd()))
+			if width <= 0 || height <= 0 { // a serial line, say, does not know
+				width, height = 80, 24
+			}
 			return width, height, err == nil && os.Getenv("TERM") != "dumb"
 		},
 		Colour: os.Getenv("NO_COLOR") == "",
