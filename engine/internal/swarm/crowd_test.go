@@ -173,6 +173,23 @@ func TestSharedLimiterIsNoStall(t *testing.T) {
 	})
 }
 
+// A peer far away is asked for enough at once, and taken for slow to answer, not for stalled.
+func TestDistantPeer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := makeObject(32<<20, 1<<20)
+		leecher, seeder := newClient(t, "leecher", o.empty(t)), newClient(t, "seeder", o.full(t), limitUpload(8<<20))
+		began := time.Now()
+		far(t, leecher, seeder, 100*time.Millisecond)
+		wait(t, leecher.mem)
+		if took := time.Since(began); took > 7*time.Second {
+			t.Errorf("took %v; 32 MiB at 8 MiB/s are worth 4 s, and the library needs 2 s to get up to speed", took)
+		}
+		if got := leecher.Totals(); got.Received != o.Length || got.Wasted != 0 {
+			t.Errorf("totals: %+v", got)
+		}
+	})
+}
+
 func stats(c *client, peer PeerID) PeerStats {
 	for _, p := range c.Peers() {
 		if p.ID == peer {

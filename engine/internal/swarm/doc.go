@@ -19,6 +19,6 @@
 //	    when a limit is raised.
 //	  - Every swarm has a client of its own: their locks are apart, and no swarm means no timer.
 //
-// Goroutines: one pump a swarm, which alone calls the Observer; one a link, which shakes hands and then
-// uploads. The library has its own. Leave waits for all of ours.
+// Goroutines: one pump a swarm, which alone calls the Observer; two a link, one that shakes hands and then
+// uploads, one that keeps it alive. The library has its own. Leave waits for all of ours.
 package swarm

@@ -70,6 +70,7 @@ func (s *Swarm) libraryConfig() *torrent.ClientConfig {
 	cfg.AlwaysWantConns = true // also while nothing is wanted: peers may want what we have
 	cfg.EstablishedConnsPerTorrent = maxPeers
 	cfg.DropMutuallyCompletePeers = true
+	cfg.StealRequestGrace = stealGrace
 	cfg.NoUpload = true           // links do it
 	cfg.MaxUnverifiedBytes = 0    // what is asked for is our choice, see ask.go
 	cfg.DefaultStorage = store{s} // its own would open a database in the working directory
@@ -85,6 +86,11 @@ func (s *Swarm) libraryConfig() *torrent.ClientConfig {
 	})
 	return cfg
 }
+
+// stealGrace is how old a request must be before the library lets another peer take it over. Without it
+// requests move while their answers are on the way, which wastes twice as much where peers are far. A
+// peer that stalls loses its requests sooner and by another way, see pulse.
+const stealGrace = time.Second
 
 func linkOf(p *torrent.Peer) *link { return p.RemoteAddr.(*address).link }
 

@@ -19,10 +19,10 @@ type pulse struct {
 }
 
 const (
-	windowTime    = 1500 * time.Millisecond // how much of a peer's time its requests take up
-	windowFewest  = 2                       // chunks; the library asks again when none is left, so 1 would idle
-	windowMost    = 512                     // chunks: 32 MiB
-	windowUnknown = 8                       // chunks, before the first byte
+	windowTime    = 2 * time.Second // how much of a peer's time its requests take up
+	windowFewest  = 2               // chunks; the library asks again when none is left, so 1 would idle
+	windowMost    = 512             // chunks: 32 MiB
+	windowUnknown = 8               // chunks, before the first byte
 
 	stallShortest = 300 * time.Millisecond
 	stallLongest  = 3 * time.Second

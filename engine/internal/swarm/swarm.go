@@ -124,7 +124,8 @@ type OfferOptions struct {
 }
 
 // Offer adds a peer by a connection that is authenticated and authorised. It takes ownership of conn
-// and closes it in the end, also if it returns an error. Outgoing tells who dialled; if two peers dial
+// and closes it in the end, also if it returns an error. Conn is a reliable stream whose Close ends its
+// Read and Write; it should have read deadlines, see DECISIONS.md. Outgoing tells who dialled; if two peers dial
 // each other at once, both keep the same one of the two connections. A peer that is gone is not
 // dialled again; it may be offered again, unless it is banned.
 func (s *Swarm) Offer(peer PeerID, conn net.Conn, outgoing bool, o OfferOptions) error {
@@ -199,8 +200,12 @@ func (s *Swarm) Unwant(pieces ...int) {
 }
 
 // Done tells that the caller has committed piece i, from an edge. Requests for it are cancelled and
-// peers hear that we have it. What peers delivered of it counts as wasted.
+// peers hear that we have it. What peers delivered of it counts as wasted. After Leave it does nothing,
+// like the other methods that change something.
 func (s *Swarm) Done(i int) {
+	if s.ctx.Err() != nil {
+		return
+	}
 	s.torrent.Piece(i).UpdateCompletion()
 	s.mu.Lock()
 	s.waste(i)
