@@ -52,6 +52,10 @@ type Config struct {
 	UserAgent string         // "": "Tributary"
 	Timeouts  Timeouts
 	Log       *slog.Logger // nil: nothing is logged
+
+	// Dial makes connections in place of the system, and answers for where they lead: no address is checked.
+	// Simulations put servers in memory behind it. nil: the system's network, guarded.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Client holds the connections to all servers. It is safe for concurrent use.
@@ -60,6 +64,7 @@ type Client struct {
 	userAgent string
 	timeouts  Timeouts
 	log       *slog.Logger
+	dial      func(ctx context.Context, network, address string) (net.Conn, error) // nil: the system's
 	tls       *tls.Config
 	isLocal   func(netip.Addr) bool
 	resolver  *net.Resolver // nil: the system's
@@ -90,6 +95,7 @@ func NewClient(cfg Config) *Client {
 		userAgent: cfg.UserAgent,
 		timeouts:  cfg.Timeouts.withDefaults(),
 		log:       cfg.Log,
+		dial:      cfg.Dial,
 		tls: &tls.Config{
 			RootCAs:            cfg.Roots,
 			MinVersion:         tls.VersionTLS12,
@@ -143,6 +149,9 @@ func (c *Client) newTransport(r route, proxy *url.URL) *http.Transport {
 			}
 			return conn, err
 		}
+	}
+	if c.dial != nil {
+		dial = c.dial
 	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
