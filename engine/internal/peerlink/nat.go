@@ -44,6 +44,8 @@ func (e *Endpoint) Detect(ctx context.Context, servers []string) (NAT, error) {
 		}
 		at = append(at, a)
 	}
+	// An introduction may come before the answers do; its attempt then asks for itself.
+	e.public.ask(at)
 	mapped := make([]netip.AddrPort, len(at))
 	var asking sync.WaitGroup
 	for i, a := range at {
@@ -122,6 +124,13 @@ func (r *reflexive) set(servers []netip.AddrPort, public netip.AddrPort) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.servers, r.public, r.found = servers, public, time.Now()
+}
+
+// ask makes these the servers to ask, and forgets what others said.
+func (r *reflexive) ask(servers []netip.AddrPort) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.servers, r.public, r.found = servers, netip.AddrPort{}, time.Time{}
 }
 
 func (r *reflexive) get() (servers []netip.AddrPort, public netip.AddrPort, fresh bool) {
