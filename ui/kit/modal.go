@@ -1,0 +1,84 @@
+package kit
+
+import (
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/tributary-dl/tributary/ui/theme"
+)
+
+// Modal is a dialog above the window. Whoever owns the window's keys calls Close on Escape.
+type Modal struct {
+	pop     *widget.PopUp
+	onClose func()
+}
+
+// ShowModal opens a dialog of a width, with buttons at its lower right.
+func ShowModal(over fyne.Canvas, title string, width float32, content fyne.CanvasObject, buttons ...fyne.CanvasObject) *Modal {
+	m := &Modal{}
+	var foot fyne.CanvasObject
+	if len(buttons) > 0 {
+		foot = Pad(Row(append([]fyne.CanvasObject{layout.NewSpacer()}, buttons...)...), theme.Space, 0)
+	}
+	body := container.NewBorder(Pad(Heading(title), theme.Space/2, 0), foot, nil, nil, content)
+	m.pop = widget.NewModalPopUp(Pad(body, 2*theme.Space, 2*theme.Space), over)
+	width = min(width, over.Size().Width-4*theme.Space)
+	m.pop.Resize(fyne.NewSize(width, m.pop.MinSize().Height))
+	m.pop.Show()
+	return m
+}
+
+// OnClose is called once, however the dialog is closed.
+func (m *Modal) OnClose(f func()) { m.onClose = f }
+
+// Grow makes the dialog as high as its content needs now.
+func (m *Modal) Grow() {
+	m.pop.Resize(fyne.NewSize(m.pop.Content.Size().Width, m.pop.MinSize().Height))
+}
+
+// Close closes the dialog. Closing again does nothing.
+func (m *Modal) Close() {
+	if m.pop == nil {
+		return
+	}
+	m.pop.Hide()
+	m.pop = nil
+	if m.onClose != nil {
+		m.onClose()
+	}
+}
+
+// Primary returns the button that does what a dialog or a page is for.
+func Primary(text, symbol string, tapped func()) *widget.Button {
+	b := Plain(text, symbol, tapped)
+	b.Importance = widget.HighImportance
+	return b
+}
+
+// Plain returns a button; an empty symbol draws none.
+func Plain(text, symbol string, tapped func()) *widget.Button {
+	b := widget.NewButton(text, tapped)
+	if symbol != "" {
+		b.SetIcon(theme.Icon(symbol))
+	}
+	return b
+}
+
+// Quiet returns a button without a ground of its own, often a symbol alone.
+func Quiet(text, symbol string, tapped func()) *widget.Button {
+	b := Plain(text, symbol, tapped)
+	b.Importance = widget.LowImportance
+	return b
+}
+
+// Sentence returns text of several lines, secondary if muted.
+func Sentence(text string, muted bool) *widget.Label {
+	l := widget.NewLabel(text)
+	l.Wrapping = fyne.TextWrapWord
+	if muted {
+		l.Importance = widget.LowImportance
+	}
+	return l
+}
