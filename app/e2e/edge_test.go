@@ -35,7 +35,7 @@ func TestChangedFileIsNeverSpliced(t *testing.T) {
 	var current atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		i := current.Load()
-		rw.Header().Set("ETag", strconv.Quote("version "+strconv.Itoa(int(i))))
+		rw.Header().Set("ETag", strconv.Quote("version"+strconv.Itoa(int(i))))
 		http.ServeContent(rw, r, "file.bin", time.Time{}, bytes.NewReader(versions[i]))
 	}))
 	t.Cleanup(server.Close)
@@ -43,7 +43,9 @@ func TestChangedFileIsNeverSpliced(t *testing.T) {
 	entrance.slow(4 * mib)
 	u := w.user("carla")
 	id := u.add(w.ctx, "http://"+entrance.addr+"/file.bin")
-	u.until(w.ctx, id, verified(0.3))
+	if d := u.until(w.ctx, id, verified(0.3)); fleet.Ended(d) {
+		t.Fatalf("the download is %s with %d bytes and problem %+v before the file has changed", d.State, d.VerifiedBytes, d.Problem)
+	}
 	current.Store(1)
 	entrance.cut() // as a server that starts again with new content
 	entrance.open()
