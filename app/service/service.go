@@ -140,15 +140,19 @@ func (m *Manager) Status() (State, error) {
 		return StateRunning, nil
 	case status == service.StatusStopped, err != nil && err.Error() == "service in failed state":
 		return StateStopped, nil
-	case err != nil && m.script != "": // which says nothing but that its script failed
-		if _, missing := os.Stat(m.script); missing != nil {
-			return StateNotInstalled, nil
-		}
-		return StateStopped, nil
+	case m.script != "": // System V says nothing but that the script failed
+		return scriptState(m.script), nil
 	case err != nil:
 		return "", fmt.Errorf("ask for the state of the service: %w", err)
 	}
 	return "", errors.New("the service manager does not say how the service is")
+}
+
+func scriptState(script string) State {
+	if _, err := os.Stat(script); err != nil {
+		return StateNotInstalled
+	}
+	return StateStopped
 }
 
 // Install registers the service, to be started at boot or login; it does not start it now. A service that is

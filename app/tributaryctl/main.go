@@ -14,10 +14,12 @@ import (
 	"github.com/tributary-dl/tributary/app/tributaryctl/internal/command"
 )
 
-func main() {
+func main() { os.Exit(run()) }
+
+func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	os.Exit(command.Main(ctx, os.Args[1:], command.Terminal{
+	return command.Main(ctx, os.Args[1:], command.Terminal{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
 		Size: func() (width, height int, ok bool) {
 			width, height, err := term.GetSize(int(os.Stdout.Fd()))
@@ -36,5 +38,5 @@ func main() {
 			secret, err := term.ReadPassword(int(os.Stdin.Fd()))
 			return string(secret), err
 		},
-	}))
+	})
 }

@@ -33,7 +33,7 @@ func Main(ctx context.Context, args []string, streams Streams) int {
 	if err == nil {
 		return service.ExitDone
 	}
-	if !errors.Is(err, service.ErrNotRunning) { // a state, which has been printed
+	if !errors.Is(err, service.ErrNotRunning) { // the answer of status, which has been printed
 		fmt.Fprintf(streams.Err, "tributaryd: %v\n", err)
 	}
 	if _, ok := errors.AsType[*usageError](err); ok {

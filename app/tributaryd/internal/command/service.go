@@ -45,7 +45,7 @@ Exit codes: 0 done or so already, 1 error, 2 usage, 3 not running, 4 not install
 		actionCommand(streams, &flags, "start", "Start the service", none, (*service.Manager).Start),
 		actionCommand(streams, &flags, "stop", "Stop the service", none, (*service.Manager).Stop),
 		actionCommand(streams, &flags, "restart", "Stop the service and start it again", none, (*service.Manager).Restart),
-		actionCommand(streams, &flags, "status", "Say whether the service runs", none, requireRunning),
+		statusCommand(streams, &flags),
 	)
 	return c
 }
@@ -74,17 +74,32 @@ func actionCommand(streams Streams, flags *serviceFlags, verb, short string, arg
 			if err != nil {
 				return err
 			}
-			if err := act(m); err != nil && service.ExitCode(err) != service.ExitNotRunning {
+			if err := act(m); err != nil {
 				return err
 			}
-			state, err := m.Status()
+			_, err = printState(streams, flags.json, m)
+			return err
+		},
+	}
+}
+
+func statusCommand(streams Streams, flags *serviceFlags) *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: "Say whether the service runs",
+		Args:  noArguments,
+		RunE: func(*cobra.Command, []string) error {
+			m, err := service.NewManager(service.Options{User: flags.user})
 			if err != nil {
 				return err
 			}
-			if err := printState(streams, flags.json, state); err != nil {
+			state, err := printState(streams, flags.json, m)
+			switch {
+			case err != nil:
 				return err
-			}
-			if verb == "status" && state != service.StateRunning {
+			case state == service.StateNotInstalled:
+				return service.ErrNotInstalled
+			case state == service.StateStopped:
 				return service.ErrNotRunning
 			}
 			return nil
@@ -92,24 +107,15 @@ func actionCommand(streams Streams, flags *serviceFlags, verb, short string, arg
 	}
 }
 
-// requireRunning is the action of `status`.
-func requireRunning(m *service.Manager) error {
+// printState asks for the state and prints it.
+func printState(streams Streams, asJSON bool, m *service.Manager) (service.State, error) {
 	state, err := m.Status()
-	switch {
-	case err != nil:
-		return err
-	case state == service.StateNotInstalled:
-		return service.ErrNotInstalled
-	case state == service.StateStopped:
-		return service.ErrNotRunning
+	if err != nil {
+		return "", err
 	}
-	return nil
-}
-
-func printState(streams Streams, asJSON bool, state service.State) error {
 	if asJSON {
-		return json.NewEncoder(streams.Out).Encode(map[string]service.State{"service": service.Name, "state": state})
+		return state, json.NewEncoder(streams.Out).Encode(map[string]string{"service": service.Name, "state": string(state)})
 	}
-	_, err := fmt.Fprintf(streams.Out, "%s is %s\n", service.Name, state)
-	return err
+	_, err = fmt.Fprintf(streams.Out, "%s is %s\n", service.Name, state)
+	return state, err
 }
