@@ -2,6 +2,7 @@ package download
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"log/slog"
 	"os"
@@ -23,25 +24,29 @@ type actor struct {
 	ctx    context.Context // of the loop
 
 	rec      Record
+	saved    [sha256.Size]byte // hash of the record that the journal got last
 	state    api.State
 	problem  *api.Problem
-	admitted bool // the queue lets it be active
+	admitted bool // the queue lets it be active; lost when it comes to rest
 	removed  bool
 	wrong    int  // pieces from the edge with a wrong hash, since the user last asked for it
 	opening  bool // a worker opens the finished file
-	edgeOnly bool // its connection counts, see hybrid
 
 	retry     *time.Timer // when a waiting download starts again
 	retryWait time.Duration
+	lasting   *api.Problem // what it waited for last, until bytes come again
 	ticker    *time.Ticker
 	workers   sync.WaitGroup
-	pending   []command // arrived while workers ended
+	pending   []command // users', arrived while workers ended
 
 	manifest *manifest.Manifest
 	file     *storage.Object // open part file, or finished file that is shared
 	act      *activity       // what is under way; nil at rest
-	shared   Swarm           // of a finished object
-	sharedAt Totals          // counted of shared so far
+
+	shared      Swarm  // of a finished object
+	sharedAt    Totals // counted of shared so far
+	sharedMeter meter
+	watched     bool // shared has peers: the ticker runs at sharedTick
 
 	publishedAt time.Time
 	dirty       bool // something changed since
@@ -57,13 +62,17 @@ type activity struct {
 	transfer *transfer // nil until the file is open
 }
 
+// stopping tells that the activity is about to end. A result that arrives from then on is counted, but must neither
+// start nor stop anything.
+func (act *activity) stopping() bool { return act.ctx.Err() != nil }
+
 func newActor(c Config, r Record, d *Download) *actor {
 	a := &actor{cfg: c, handle: d, rec: r, log: c.Log.With("download", r.ID)}
 	switch {
 	case r.Complete:
 		a.state = api.StateComplete
 	case r.Problem != nil:
-		a.state, a.problem = api.StateFailed, r.Problem
+		a.state, a.problem, a.lasting = api.StateFailed, r.Problem, r.Problem
 	case r.Want == api.WantPause:
 		a.state = api.StatePaused
 	default:
@@ -74,6 +83,7 @@ func newActor(c Config, r Record, d *Download) *actor {
 			a.manifest = m
 		}
 	}
+	a.saved = sha256.Sum256(a.rec.encode())
 	return a
 }
 
@@ -96,6 +106,7 @@ func (a *actor) startIfWanted() {
 		return
 	}
 	a.problem = nil
+	a.handle.takeFailure() // of an earlier activity's file
 	if a.rec.Started == nil {
 		now := time.Now()
 		a.rec.Started = &now
@@ -104,28 +115,36 @@ func (a *actor) startIfWanted() {
 	act := &activity{ctx: ctx, cancel: cancel, began: time.Now()}
 	a.act = act
 	a.setState(api.StateResolving)
-	a.resolve(act)
+	if a.rec.named() {
+		a.reserve(act) // there is nothing left to ask the edge for
+	} else {
+		a.resolve(act)
+	}
 }
 
-// stopActivity ends what is under way and waits for its workers; results that they posted meanwhile are
-// applied, so no verified piece is lost.
-func (a *actor) stopActivity() {
+// stopActivity ends what is under way and waits for its workers. Of what they post meanwhile no verified piece
+// is lost, see activity.stopping. If the file got its name in the last moment, the record is complete afterwards.
+// It returns the swarm that was left, nil if there was none, for a last report.
+func (a *actor) stopActivity() (left Swarm) {
 	act := a.act
 	if act == nil {
-		return
+		return nil
 	}
 	act.cancel()
-	if t := act.transfer; t != nil {
+	t := act.transfer
+	if t != nil {
+		left = t.swarm
 		t.stop(a)
 	}
 	a.waitForWorkers()
-	if t := act.transfer; t != nil {
+	if t != nil {
 		t.settle(a)
 	}
 	a.act = nil
 	a.rec.Active += time.Since(act.began)
 	a.closeObject()
-	a.ticker.Reset(time.Hour)
+	a.ticker.Reset(restTick)
+	return left
 }
 
 // waitForWorkers applies the results that workers post while they end, so that none of them blocks and
@@ -133,19 +152,30 @@ func (a *actor) stopActivity() {
 func (a *actor) waitForWorkers() {
 	ended := make(chan struct{})
 	go func() { a.workers.Wait(); close(ended) }()
-	for {
+	for waiting := true; waiting; {
 		select {
 		case c := <-a.handle.commands:
-			if c.reply == nil {
-				c.apply(a)
-			} else {
-				a.pending = append(a.pending, c)
-			}
+			a.take(c)
 		case <-ended:
-			return
+			waiting = false
 		}
 	}
+	for len(a.handle.commands) > 0 { // what the last ones posted
+		a.take(<-a.handle.commands)
+	}
 }
+
+// take applies a worker's result, and keeps a user's command for later.
+func (a *actor) take(c command) {
+	if c.reply == nil {
+		c.apply(a)
+	} else {
+		a.pending = append(a.pending, c)
+	}
+}
+
+// restTick is how often a download at rest is looked at, for the age at which it is no longer shared.
+const restTick = time.Hour
 
 // closeTime bounds the wait for a disk that hangs.
 const closeTime = 10 * time.Second
@@ -166,13 +196,13 @@ func (a *actor) closeObject() {
 func (a *actor) pause() error {
 	a.rec.Want = api.WantPause
 	a.stopRetry()
-	a.stopActivity()
-	a.problem = nil
+	a.report(a.stopActivity(), "paused", "")
+	a.problem, a.lasting = nil, nil
+	a.admitted = false
 	if a.state != api.StatePaused {
 		a.rec.happened("Paused")
 	}
 	a.setState(api.StatePaused)
-	a.report("paused", "")
 	return nil
 }
 
@@ -181,7 +211,7 @@ func (a *actor) resume() error {
 		return nil
 	}
 	a.rec.Want = api.WantRun
-	a.rec.Problem, a.problem = nil, nil
+	a.rec.Problem, a.problem, a.lasting = nil, nil, nil
 	a.stopRetry()
 	a.retryWait, a.wrong = 0, 0
 	a.rec.happened("Resumed")
@@ -190,13 +220,20 @@ func (a *actor) resume() error {
 	return nil
 }
 
+// setAdmitted gives a place in the queue's number of active downloads, or takes it. One that does not wait for a
+// place gets none: it would keep it for a time when nobody counts on it.
 func (a *actor) setAdmitted(admitted bool) {
-	a.admitted = admitted
-	if !admitted && a.act != nil && a.state != api.StateFinishing {
+	switch {
+	case admitted && a.state == api.StateQueued:
+		a.admitted = true
+		a.startIfWanted()
+	case admitted:
+	case Active(a.state) && a.state != api.StateFinishing:
+		a.admitted = false
+		a.stopRetry()
 		a.stopActivity()
 		a.setState(api.StateQueued)
 	}
-	a.startIfWanted()
 }
 
 func (a *actor) settingsChanged() {
@@ -206,38 +243,41 @@ func (a *actor) settingsChanged() {
 
 func (a *actor) remove(deleteFile bool) {
 	a.stopRetry()
-	if a.act != nil {
-		a.report("cancelled", "")
-	}
-	a.stopActivity()
+	left := a.stopActivity()
 	a.leaveSharing()
+	a.closeObject()
 	switch {
-	case a.rec.Complete:
-		a.closeObject()
-		if deleteFile {
-			if err := os.Remove(a.rec.Path); err != nil && !errors.Is(err, os.ErrNotExist) {
-				a.log.Warn("deleting a finished file", "err", err)
-			}
-		}
-	default:
+	case !a.rec.Complete:
+		a.report(left, "cancelled", "")
 		a.discardPart()
+	case deleteFile:
+		if err := os.Remove(a.rec.Path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			a.log.Warn("deleting a finished file", "err", err)
+		}
 	}
 	a.removed = true
 }
 
 // trouble ends the activity. A passing one is tried again by itself, any other waits for the user.
 func (a *actor) trouble(p api.Problem, retryAfter time.Duration, passing bool) {
-	a.stopActivity()
-	p.Since = time.Now()
-	if a.problem != nil && a.problem.Code == p.Code {
-		p.Since = a.problem.Since
+	left := a.stopActivity()
+	if a.rec.Complete { // in the last moment, in spite of it
+		a.isComplete()
+		return
 	}
+	p.Since = time.Now()
+	again := a.lasting != nil && a.lasting.Code == p.Code
+	if again {
+		p.Since = a.lasting.Since
+	}
+	a.problem, a.lasting = &p, &p
 	if !passing {
-		a.rec.Problem, a.problem = &p, &p
+		a.rec.Problem = &p
+		a.admitted = false
 		a.rec.happened("Stopped: %s", p.Text)
 		a.log.Info("download failed", "code", p.Code, "text", p.Text)
 		a.setState(api.StateFailed)
-		a.report("failed", p.Code)
+		a.report(left, "failed", p.Code)
 		a.save()
 		return
 	}
@@ -245,14 +285,28 @@ func (a *actor) trouble(p api.Problem, retryAfter time.Duration, passing bool) {
 		a.retryWait = min(max(2*a.retryWait, time.Second), time.Minute)
 		retryAfter = jitter(a.retryWait)
 	}
-	at := time.Now().Add(retryAfter)
+	if !again {
+		a.rec.happened("Waiting: %s", p.Text)
+		a.log.Info("download waits", "code", p.Code, "text", p.Text, "retry", retryAfter.Round(time.Millisecond))
+	}
+	a.waitFor(retryAfter)
+	a.save()
+}
+
+// waitFor lets the download rest with its problem for a while.
+func (a *actor) waitFor(d time.Duration) {
+	p := *a.problem // the one that was published must not change
+	at := time.Now().Add(d)
 	p.RetryAt = &at
 	a.problem = &p
-	a.rec.happened("Waiting: %s", p.Text)
-	a.log.Info("download waits", "code", p.Code, "text", p.Text, "retry", retryAfter.Round(time.Millisecond))
 	a.setState(api.StateWaiting)
-	a.retry = time.NewTimer(retryAfter)
-	a.save()
+	a.urgent = true
+	a.retry = time.NewTimer(d)
+}
+
+// goesWell notes that bytes came: what was wrong before is over.
+func (a *actor) goesWell() {
+	a.problem, a.lasting, a.retryWait = nil, nil, 0
 }
 
 func (a *actor) retryTimer() <-chan time.Time {
@@ -271,19 +325,47 @@ func (a *actor) stopRetry() {
 
 func (a *actor) retryDue() {
 	a.retry = nil
+	if a.problem != nil && a.problem.Code == api.CodeDiskFull {
+		a.lookForRoom()
+		return
+	}
 	a.startIfWanted()
 	a.publishIfDue(true)
+}
+
+// lookForRoom asks, in a worker, whether the disk has room for the rest. To start only to fail again would write
+// to a disk that is full.
+func (a *actor) lookForRoom() {
+	dir, need := a.dir(), int64(0)
+	if total := a.total(); total > 0 {
+		need = total - a.rec.FromEdge - a.rec.FromPeers
+	}
+	d := a.handle
+	a.goWorker(func() {
+		full := errors.Is(storage.CheckSpace(dir, need), storage.ErrDiskFull)
+		d.post(func(a *actor) {
+			switch {
+			case a.state != api.StateWaiting || a.retry != nil: // the user was faster
+			case full:
+				a.waitFor(diskPoll)
+			default:
+				a.startIfWanted()
+			}
+		})
+	})
 }
 
 // storageFailed stops what uses a file that cannot be trusted with bytes any more.
 func (a *actor) storageFailed(err error) {
 	switch {
-	case a.transfer() != nil:
+	case a.transfer() != nil && !a.act.stopping():
 		a.trouble(diskTrouble(err))
-	case a.rec.Complete:
+	case a.rec.Complete && a.file != nil:
 		a.leaveSharing()
 		a.closeObject()
+		a.notSharedAnyMore(err)
 	}
+	a.publishIfDue(true)
 }
 
 // edgeTrouble turns an edge's error into what the user sees, and what happens next.
@@ -293,10 +375,5 @@ func (a *actor) edgeTrouble(err error) {
 		a.trouble(internalProblem(err), 0, true)
 		return
 	}
-	p := api.Problem{Code: e.Code, Title: edgeTitle(e), Text: e.Text, Remedy: e.Remedy, Severity: api.SeverityError}
-	passing := e.Kind == edge.Temporary
-	if passing {
-		p.Severity = api.SeverityWarning
-	}
-	a.trouble(p, e.RetryAfter, passing)
+	a.trouble(edgeProblem(e), e.RetryAfter, e.Kind == edge.Temporary)
 }

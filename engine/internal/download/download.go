@@ -1,7 +1,8 @@
 // Package download runs one download: an actor that owns all of its state, decides with package hybrid
-// which source fetches which piece, and publishes snapshots. Everything that may wait (network, disk,
-// the state database) runs in workers of its own and comes back as a command. It must never touch the
-// piece engine, ICE, the state database or net/http by itself.
+// which source fetches which piece, and publishes snapshots. What may wait (network, disk, the state
+// database) runs in workers and comes back as a command; only the end of an activity is waited for, because what
+// comes next needs the file closed and all pieces counted. It must never touch the piece engine, ICE, the state
+// database or net/http by itself.
 //
 // The flow of one activity, from start to rest:
 //
@@ -12,6 +13,7 @@ package download
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"log/slog"
 	"sync/atomic"
@@ -33,7 +35,8 @@ type Config struct {
 	Limit     *budget.Limiter // all downloads together
 	Publish   func(api.Download)
 	Settings  func() api.Settings
-	CleanBoot bool // the last run of the service ended properly: file sizes and times may be trusted
+	MayOffer  func(id string) bool // the finished object fits what the user gives to sharing; nil: always
+	CleanBoot bool                 // the last run of the service ended properly: file sizes and times may be trusted
 	Log       *slog.Logger
 }
 
@@ -44,6 +47,7 @@ var ErrClosed = errors.New("the download has been closed")
 type Download struct {
 	id       string
 	commands chan command
+	failure  chan error // of the file; room for one, as any one ends the activity
 	done     chan struct{}
 	snapshot atomic.Pointer[api.Download]
 	actor    *actor
@@ -57,7 +61,7 @@ type command struct {
 
 // New makes a download from its record. Run must be called for anything to happen.
 func New(c Config, r Record) *Download {
-	d := &Download{id: r.ID, commands: make(chan command, 64), done: make(chan struct{})}
+	d := &Download{id: r.ID, commands: make(chan command, 64), failure: make(chan error, 1), done: make(chan struct{})}
 	d.actor = newActor(c, r, d)
 	d.actor.publish()
 	return d
@@ -90,6 +94,11 @@ func (d *Download) do(ctx context.Context, name string, apply func(*actor) error
 	case err := <-reply:
 		return err
 	case <-d.done:
+	}
+	select {
+	case err := <-reply: // the last command that was obeyed
+		return err
+	default:
 		return ErrClosed
 	}
 }
@@ -134,8 +143,22 @@ func (d *Download) Remove(ctx context.Context, deleteFile bool) error {
 	return nil
 }
 
-// StorageFailed tells that the part file or the finished file can no longer be used.
-func (d *Download) StorageFailed(err error) { d.post(func(a *actor) { a.storageFailed(err) }) }
+// StorageFailed tells that the part file or the finished file can no longer be used. It never waits: storage calls it
+// in the middle of whatever failed, which may be what the download's goroutine waits for.
+func (d *Download) StorageFailed(err error) {
+	select {
+	case d.failure <- err:
+	default:
+	}
+}
+
+// takeFailure forgets a failure that nobody has looked at.
+func (d *Download) takeFailure() {
+	select {
+	case <-d.failure:
+	default:
+	}
+}
 
 // StopSharing withdraws a finished object from peers.
 func (d *Download) StopSharing(ctx context.Context) error {
@@ -168,7 +191,7 @@ func (d *Download) change(ctx context.Context, name string, apply func(*actor) e
 // loop is the only goroutine that touches the actor.
 func (a *actor) loop(ctx context.Context) {
 	a.ctx = ctx
-	a.ticker = time.NewTicker(time.Hour)
+	a.ticker = time.NewTicker(restTick)
 	defer a.ticker.Stop()
 	a.startIfWanted()
 	for !a.removed {
@@ -180,14 +203,12 @@ func (a *actor) loop(ctx context.Context) {
 		}
 		select {
 		case <-ctx.Done():
-			a.stopActivity()
-			a.leaveSharing()
-			a.closeObject()
-			<-a.save()
-			a.refusePending()
+			a.end()
 			return
 		case c := <-a.handle.commands:
 			a.obey(c)
+		case err := <-a.handle.failure:
+			a.storageFailed(err)
 		case <-a.retryTimer():
 			a.retryDue()
 		case <-a.ticker.C:
@@ -195,6 +216,20 @@ func (a *actor) loop(ctx context.Context) {
 		}
 	}
 	a.waitForWorkers()
+	a.refusePending()
+}
+
+// end leaves everything such that the next start can go on.
+func (a *actor) end() {
+	a.stopActivity()
+	a.leaveSharing()
+	a.waitForWorkers() // one may be opening the finished file
+	a.closeObject()
+	if a.saved != sha256.Sum256(a.rec.encode()) {
+		if err := <-a.save(); err != nil {
+			a.log.Error("the last state of a download could not be saved", "err", err)
+		}
+	}
 	a.refusePending()
 }
 
@@ -231,7 +266,9 @@ func (a *actor) goWorker(f func()) {
 
 // save hands the record to the journal. The channel brings one value when it is durable.
 func (a *actor) save() <-chan error {
-	return a.cfg.Journal.Save(a.rec.ID, a.rec.encode())
+	raw := a.rec.encode()
+	a.saved = sha256.Sum256(raw)
+	return a.cfg.Journal.Save(a.rec.ID, raw)
 }
 
 func (a *actor) saveWithManifest() <-chan error {

@@ -98,6 +98,17 @@ func (b *bench) start(r Record) *Download {
 	return d
 }
 
+// resume lets a download run again, and gives it a place in the queue.
+func (b *bench) resume(d *Download) {
+	b.t.Helper()
+	if err := d.Resume(b.t.Context()); err != nil {
+		b.t.Fatal(err)
+	}
+	if err := d.Admit(b.t.Context(), true); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
 func (b *bench) wait(what string, ok func(api.Download) bool) api.Download {
 	b.t.Helper()
 	timer := time.AfterFunc(30*time.Second, func() { b.mu.Lock(); b.snapshot.Name = "TIMEOUT"; b.mu.Unlock(); b.changed.Broadcast() })
@@ -257,9 +268,7 @@ func TestPauseAndRestartKeepWhatIsThere(t *testing.T) {
 	had, before := s.VerifiedBytes, sent.Load()
 	fast.Store(true)
 	d = b.start(r)
-	if err := d.Resume(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	b.resume(d)
 	s = b.wait("completion", in(api.StateComplete, api.StateFailed))
 	checkFile(t, s.Path, data)
 	if again := sent.Load() - before; again > int64(len(data))-had+1<<20 {
@@ -336,9 +345,7 @@ func TestMissingFileFailsWithASentenceAndResumeTriesAgain(t *testing.T) {
 		t.Errorf("problem %+v", s.Problem)
 	}
 	there.Store(true)
-	if err := d.Resume(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	b.resume(d)
 	s = b.wait("completion", in(api.StateComplete))
 	checkFile(t, s.Path, []byte("hello"))
 }

@@ -84,7 +84,7 @@ func (r *request) land(k int, from []string) error {
 		return errWrongBytes
 	}
 	if err := r.file.WritePiece(i, piece); err != nil {
-		return err
+		return &diskError{err}
 	}
 	r.landed(i)
 	r.piece++
@@ -104,7 +104,7 @@ func (a *actor) fetched(t *transfer, r *request, err error) {
 			t.swarm.Want(i)
 		}
 	}
-	if err == nil || t.act.ctx.Err() != nil {
+	if err == nil || t.act.stopping() {
 		a.keepPrefix(t, r)
 		return
 	}
@@ -113,10 +113,8 @@ func (a *actor) fetched(t *transfer, r *request, err error) {
 		t.buffers = append(t.buffers, r.buffer)
 		a.wrongBytes(t, t.geo.size(r.piece))
 	case isDiskError(err):
-		if t == a.transfer() {
-			a.trouble(diskTrouble(err))
-		}
-		return
+		a.rec.Wasted += int64(r.filled)
+		a.trouble(diskTrouble(err))
 	default:
 		a.keepPrefix(t, r)
 		a.edgeFailed(t, err)
@@ -137,20 +135,27 @@ func (a *actor) keepPrefix(t *transfer, r *request) {
 // another version there. If not, only peers can help.
 func (a *actor) wrongBytes(t *transfer, n int64) {
 	a.rec.Wasted += n
-	e := &edge.Error{Kind: edge.Temporary, Code: api.CodeChanged, Err: errWrongBytes,
-		Text:   "The server sent bytes that do not match the publisher's description; they were thrown away.",
-		Remedy: "The publisher may have replaced the file. It is tried again."}
-	if a.wrong++; a.wrong == maxWrong && t == a.transfer() {
+	err := a.wrongBytesError()
+	if a.wrong == maxWrong {
 		a.stopActivity()
 		a.setState(api.StateQueued)
 		a.startIfWanted()
 		return
 	}
+	a.edgeFailed(t, err)
+}
+
+// wrongBytesError counts one more wrong piece of an edge, and says what that means.
+func (a *actor) wrongBytesError() *edge.Error {
+	a.wrong++
+	e := &edge.Error{Kind: edge.Temporary, Code: api.CodeChanged, Err: errWrongBytes,
+		Text:   "The server sent bytes that do not match the publisher's description; they were thrown away.",
+		Remedy: "The publisher may have replaced the file. It is tried again."}
 	if a.wrong > maxWrong {
 		e.Kind = edge.Protocol
 		e.Remedy = "The server's copy is not what the publisher signed. Resume later, or tell the publisher."
 	}
-	a.edgeFailed(t, e)
+	return e
 }
 
 // edgeFailed notes that the edge cannot be used for a while. Requests that began before its last
@@ -159,11 +164,9 @@ func (a *actor) edgeFailed(t *transfer, err error) {
 	now := time.Now()
 	e, ok := errors.AsType[*edge.Error](err)
 	if ok && e.Kind == edge.Changed && a.manifest == nil {
-		if t == a.transfer() {
-			a.stopActivity()
-			a.setState(api.StateQueued)
-			a.startIfWanted() // resolving again finds the new version and starts anew
-		}
+		a.stopActivity()
+		a.setState(api.StateQueued)
+		a.startIfWanted() // resolving again finds the new version and starts anew
 		return
 	}
 	t.edgeErr = err
@@ -177,48 +180,56 @@ func (a *actor) edgeFailed(t *transfer, err error) {
 	}
 	t.edgeRetry = now.Add(wait)
 	a.log.Info("edge request", "err", err, "retry", wait.Round(time.Millisecond))
-	a.rec.happened("The server failed: %s", firstOf(ok, e, err))
-}
-
-func firstOf(ok bool, e *edge.Error, err error) string {
+	p := internalProblem(err)
 	if ok {
-		return e.Text
+		p = edgeProblem(e)
 	}
-	return err.Error()
+	if a.lasting == nil || a.lasting.Code != p.Code {
+		p.Since = now
+		a.lasting = &p
+		a.rec.happened("The server failed: %s", p.Text)
+	}
+	if t.swarm != nil && t.counted.Delivering == 0 { // peers are looked for on and on, so this may last
+		p.Since, p.RetryAt = a.lasting.Since, new(t.edgeRetry)
+		a.problem = &p
+	}
 }
 
-// beginStream serves servers without ranges, and files of unknown length: one request from the front,
-// which cannot be taken up again.
+// beginStream serves servers without ranges, and files of unknown length: one request from the front, which cannot be
+// taken up again. What is there of a file with hashes stays; without them nobody can tell whether the rest would fit.
 func (a *actor) beginStream(t *transfer) {
 	t.streaming = true
-	if p := a.file.Progress(); p.Verified > 0 && p.Verified != p.Pieces {
-		a.rec.happened("This server cannot go on where it stopped; starting again from the beginning")
-		act := t.act
-		act.transfer = nil
-		a.discardPart()
-		a.reserve(act)
-		return
-	} else if p.Pieces >= 0 && p.Verified == p.Pieces {
+	p := a.file.Progress()
+	switch {
+	case p.Verified == p.Pieces:
 		a.finish(t)
 		return
+	case p.Verified > 0 && a.manifest == nil:
+		a.rec.happened("This server cannot go on where it stopped; starting again from the beginning")
+		t.act.transfer = nil
+		a.discardPart()
+		a.reserve(t.act)
+		return
 	}
-	d, file, source := a.handle, a.file, t.source
+	d, source := a.handle, t.source
+	s := &stream{file: a.file, unit: t.geo.unit, verify: a.verifier(), landed: func(i int, n int64) {
+		d.post(func(a *actor) { a.streamed(t, i, n) })
+	}}
 	t.claims++
 	a.goWorker(func() {
-		s := &stream{file: file, landed: func(i int, n int64) {
-			d.post(func(a *actor) { a.streamed(t, i, n) })
-		}}
 		_, err := source.Stream(t.act.ctx, 0, s.take)
 		if err == nil {
 			err = s.end()
 		}
-		d.post(func(a *actor) { a.streamEnded(t, err) })
+		d.post(func(a *actor) { a.streamEnded(t, s, err) })
 	})
 }
 
 // stream is the sink of a request without ranges.
 type stream struct {
 	file   *storage.Object
+	unit   int64                  // bytes of a piece
+	verify func(int, []byte) bool // nil: nothing to verify against
 	landed func(i int, n int64)
 	piece  int
 	buffer []byte
@@ -228,10 +239,10 @@ type stream struct {
 func (s *stream) take(p []byte) error {
 	s.total += int64(len(p))
 	for len(p) > 0 {
-		k := min(len(p), plainPiece-len(s.buffer))
+		k := min(int64(len(p)), s.unit-int64(len(s.buffer)))
 		s.buffer = append(s.buffer, p[:k]...)
 		p = p[k:]
-		if len(s.buffer) == plainPiece {
+		if int64(len(s.buffer)) == s.unit {
 			if err := s.land(); err != nil {
 				return err
 			}
@@ -241,8 +252,11 @@ func (s *stream) take(p []byte) error {
 }
 
 func (s *stream) land() error {
+	if s.verify != nil && !s.verify(s.piece, s.buffer) {
+		return errWrongBytes
+	}
 	if err := s.file.WritePiece(s.piece, s.buffer); err != nil {
-		return err
+		return &diskError{err}
 	}
 	s.landed(s.piece, int64(len(s.buffer)))
 	s.piece++
@@ -254,7 +268,7 @@ func (s *stream) land() error {
 func (s *stream) end() error {
 	if s.file.Progress().Length < 0 {
 		if err := s.file.SetLength(s.total); err != nil {
-			return err
+			return &diskError{err}
 		}
 	}
 	if len(s.buffer) > 0 {
@@ -263,27 +277,41 @@ func (s *stream) end() error {
 	return nil
 }
 
+// streamed counts a piece of a stream that is written. Of a file of unknown length there is one more piece now.
 func (a *actor) streamed(t *transfer, i int, n int64) {
+	a.goesWell()
+	if i == len(t.done) {
+		t.done, t.origin, t.left = append(t.done, false), append(t.origin, api.PieceMissing), t.left+1
+	}
+	if t.done[i] {
+		a.rec.Wasted += n
+		return
+	}
+	t.done[i], t.origin[i] = true, api.PieceFromEdge
+	t.left--
 	a.rec.FromEdge += n
-	if i < len(t.done) {
-		t.done[i], t.origin[i] = true, api.PieceFromEdge
-		t.left--
-	} else {
-		t.done, t.origin = append(t.done, true), append(t.origin, api.PieceFromEdge)
+	if t.swarm != nil {
+		t.swarm.Done(i)
 	}
 }
 
-func (a *actor) streamEnded(t *transfer, err error) {
+func (a *actor) streamEnded(t *transfer, s *stream, err error) {
 	t.claims--
-	if t.act.ctx.Err() != nil || t != a.transfer() {
+	if err != nil {
+		a.rec.Wasted += int64(len(s.buffer))
+	}
+	if t.act.stopping() {
 		return
 	}
+	t.streaming = false
 	switch {
 	case err == nil:
-		t.left = 0
-		a.finish(t)
+		a.rec.Resource.Size = s.total
+		a.finishIfDone(t)
 	case isDiskError(err):
 		a.trouble(diskTrouble(err))
+	case errors.Is(err, errWrongBytes):
+		a.edgeTrouble(a.wrongBytesError())
 	default:
 		a.edgeTrouble(err)
 	}

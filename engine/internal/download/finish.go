@@ -20,7 +20,7 @@ import (
 
 // finishIfDone ends the transfer when nothing is missing.
 func (a *actor) finishIfDone(t *transfer) bool {
-	if t != a.transfer() || t.left > 0 || t.streaming || a.state != api.StateDownloading {
+	if t != a.transfer() || t.act.stopping() || t.left > 0 || t.streaming || a.state != api.StateDownloading {
 		return false
 	}
 	a.finish(t)
@@ -59,37 +59,53 @@ func (a *actor) finished(act *activity, path, sum string, problem *api.Problem, 
 		return
 	}
 	switch {
-	case problem != nil:
-		a.stopActivity()
-		a.discardPart()
-		a.trouble(*problem, 0, false)
-		return
-	case err != nil && path == "":
-		if act.ctx.Err() == nil {
-			a.trouble(diskTrouble(err))
+	case path != "":
+		a.complete(path, sum)
+		if !act.stopping() {
+			a.keepSharing(act)
+			a.isComplete()
 		}
-		return
+	case act.stopping(): // the next start checks again
+	case problem != nil:
+		a.trouble(*problem, 0, false)
+		a.discardPart()
+		a.save()
+	default:
+		a.trouble(diskTrouble(err))
 	}
-	t := act.transfer
+}
+
+// complete records that the file has its name; nothing takes that back.
+func (a *actor) complete(path, sum string) {
 	now := time.Now()
 	a.rec.Complete, a.rec.Finished, a.rec.SHA256 = true, &now, sum
 	a.rec.Path, a.rec.Name = path, filepath.Base(path)
-	a.rec.Active += time.Since(act.began)
 	a.rec.File = new(a.file.Identity())
 	a.problem = nil
 	a.rec.happened("Complete: %s from the edge, %s from peers", bytesText(a.rec.FromEdge), bytesText(a.rec.FromPeers))
 	a.log.Info("download complete", "path", path, "edge", a.rec.FromEdge, "peers", a.rec.FromPeers, "wasted", a.rec.Wasted)
-	a.shared, a.sharedAt = t.swarm, t.counted
-	if t.swarm != nil {
+}
+
+// keepSharing ends the activity but not its swarm: peers may still want what we have.
+func (a *actor) keepSharing(act *activity) {
+	act.cancel()
+	a.waitForWorkers() // edge requests that peers have overtaken
+	t := act.transfer
+	t.settle(a)
+	a.act = nil
+	a.rec.Active += time.Since(act.began)
+	if a.shared, a.sharedAt = t.swarm, t.counted; t.swarm != nil {
 		t.swarm.Seek(false)
 	}
+	a.report(t.swarm, "completed", "")
+}
+
+// isComplete is the rest after everything.
+func (a *actor) isComplete() {
+	a.admitted = false
 	a.setState(api.StateComplete)
-	a.report("completed", "")
-	t.settle(a)
-	act.cancel()
-	a.act = nil
-	a.ticker.Reset(time.Hour)
 	a.updateSharing()
+	a.pace()
 	a.save()
 	a.publishIfDue(true)
 }

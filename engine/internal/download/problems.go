@@ -20,6 +20,14 @@ func internalProblem(err error) api.Problem {
 		Remedy: "It is tried again. If it stays, run: tributaryctl diagnostics", Severity: api.SeverityError}
 }
 
+func edgeProblem(e *edge.Error) api.Problem {
+	p := api.Problem{Code: e.Code, Title: edgeTitle(e), Text: e.Text, Remedy: e.Remedy, Severity: api.SeverityError}
+	if e.Kind == edge.Temporary {
+		p.Severity = api.SeverityWarning
+	}
+	return p
+}
+
 func edgeTitle(e *edge.Error) string {
 	switch e.Kind {
 	case edge.Temporary:
@@ -66,15 +74,15 @@ func diskTrouble(err error) (p api.Problem, retry time.Duration, passing bool) {
 	return internalProblem(err), 0, true
 }
 
-// isDiskError tells the disk's errors from the edge's.
+// diskError is an error of the file in the midst of a request to an edge, which is not to blame.
+type diskError struct{ err error }
+
+func (e *diskError) Error() string { return e.err.Error() }
+func (e *diskError) Unwrap() error { return e.err }
+
 func isDiskError(err error) bool {
-	for _, kind := range []error{storage.ErrDiskFull, storage.ErrVolumeLost, storage.ErrFolder, storage.ErrReadOnly, storage.ErrNameTooLong,
-		storage.ErrTooLarge, storage.ErrTouched, storage.ErrMissing, storage.ErrClosed, storage.ErrSealed} {
-		if errors.Is(err, kind) {
-			return true
-		}
-	}
-	return false
+	_, ok := errors.AsType[*diskError](err)
+	return ok
 }
 
 func checksumProblem(want, got string) api.Problem {

@@ -57,6 +57,11 @@ func (r *Record) encode() []byte {
 	return raw
 }
 
+// named tells that all bytes were there and the file was about to get its name, or has it.
+func (r *Record) named() bool {
+	return r.File != nil && r.File.Stage != storage.StagePart && r.Resource != nil
+}
+
 const timelineLength = 200
 
 func (r *Record) happened(format string, args ...any) {
@@ -64,4 +69,19 @@ func (r *Record) happened(format string, args ...any) {
 	if n := len(r.Timeline) - timelineLength; n > 0 {
 		r.Timeline = append(r.Timeline[:0:0], r.Timeline[n:]...)
 	}
+}
+
+// reconcile makes the counts of bytes agree with what the file has. After a power cut or a failed flush the
+// record may be older than the file, or pieces that were counted may be gone. Where it is not known from whom bytes
+// came they count as the edge's, so that peers are never credited with too much.
+func (r *Record) reconcile(had int64) {
+	missing := r.FromEdge + r.FromPeers - had
+	if missing <= 0 {
+		r.FromEdge -= missing
+		return
+	}
+	fromPeers := min(missing, r.FromPeers)
+	r.FromPeers -= fromPeers
+	r.FromEdge -= missing - fromPeers
+	r.Wasted += missing
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
 	"time"
 
@@ -15,6 +16,10 @@ import (
 
 // plainPiece is the unit in which a download without a manifest is fetched and marked, in bytes.
 const plainPiece = 1 << 20
+
+// knownPatience is how long the edge is asked what a URL names if that is known already: peers need not wait for an
+// edge that does not answer.
+const knownPatience = 3 * time.Second
 
 // maxRestarts bounds how often a file that changes on the server is begun anew.
 const maxRestarts = 3
@@ -32,11 +37,17 @@ func (a *actor) edgeRequest() edge.Request {
 // resolve asks the edge what the URL names, in a worker.
 func (a *actor) resolve(act *activity) {
 	request, known := a.edgeRequest(), a.rec.Resource
-	d := a.handle
+	patience := time.Duration(math.MaxInt64)
+	if a.manifest != nil && known != nil {
+		patience = knownPatience
+	}
+	d, client := a.handle, a.cfg.Edge
 	a.goWorker(func() {
-		res, raw, err := lookUp(act.ctx, a.cfg.Edge, request, known)
+		ctx, cancel := context.WithTimeout(act.ctx, patience)
+		defer cancel()
+		res, raw, err := lookUp(ctx, client, request, known)
 		d.post(func(a *actor) {
-			if a.act == act && act.ctx.Err() == nil {
+			if a.act == act && !act.stopping() {
 				a.resolved(act, res, raw, err)
 			}
 		})
@@ -120,24 +131,29 @@ func (a *actor) startAnew() bool {
 	return true
 }
 
-// discardPart deletes the unfinished file and forgets what was counted of it.
+// discardPart deletes the unfinished file, also while the service is stopping, and forgets what was counted of it.
 func (a *actor) discardPart() {
 	if a.rec.File != nil {
-		if a.file == nil {
-			a.file, _ = a.cfg.Disk.Reopen(a.ctx, a.rec.ID, *a.rec.File, a.layout(), nil, false)
-		}
-		if a.file != nil {
-			if err := a.file.Discard(); err != nil {
-				a.log.Warn("deleting a part file", "err", err)
-			}
-		}
-		if err := a.cfg.Marks.ClearDurable(a.rec.ID, nil); err != nil {
-			a.log.Warn("forgetting a part file", "err", err)
+		if err := a.deletePart(); err != nil {
+			a.log.Warn("deleting a part file", "err", err)
 		}
 	}
 	a.file, a.rec.File = nil, nil
 	a.rec.Wasted += a.rec.FromEdge + a.rec.FromPeers
 	a.rec.FromEdge, a.rec.FromPeers = 0, 0
+}
+
+func (a *actor) deletePart() (err error) {
+	if a.file == nil {
+		if a.file, err = a.cfg.Disk.Reopen(context.WithoutCancel(a.ctx), a.rec.ID, *a.rec.File, a.layout(), nil, false); err != nil {
+			return err
+		}
+	}
+	err = a.file.Discard()
+	if errors.Is(err, storage.ErrSealed) { // it got its name in the last moment: it is the user's now
+		err = a.file.Close(context.WithoutCancel(a.ctx))
+	}
+	return err
 }
 
 func (a *actor) layout() storage.Layout {
@@ -149,10 +165,7 @@ func (a *actor) layout() storage.Layout {
 
 // reserve opens the part file, or makes one, in a worker.
 func (a *actor) reserve(act *activity) {
-	dir, name := a.rec.Request.Dir, a.rec.Request.Out
-	if dir == "" {
-		dir = a.cfg.Settings().Dir
-	}
+	dir, name := a.dir(), a.rec.Request.Out
 	if name == "" && a.manifest != nil {
 		name = a.manifest.Name
 	}
@@ -167,15 +180,15 @@ func (a *actor) reserve(act *activity) {
 		file, err := openFile(act.ctx, cfg, id, dir, name, layout, ident, verify)
 		d.post(func(a *actor) {
 			switch {
-			case a.act != act || act.ctx.Err() != nil:
-				if file != nil {
+			case act.stopping():
+				if file != nil { // stopActivity closes it
 					a.file = file
 					a.rec.File = new(file.Identity())
 				}
 			case err != nil:
 				p, retry, passing := diskTrouble(err)
 				if p.Code == api.CodeFileTouched {
-					a.rec.File = nil
+					a.rec.File = nil // Resume makes a new one
 					a.discardPart()
 				}
 				a.trouble(p, retry, passing)
@@ -190,6 +203,10 @@ func (a *actor) reserve(act *activity) {
 func openFile(ctx context.Context, c Config, id, dir, name string, l storage.Layout, ident *storage.Identity,
 	verify func(int, []byte) bool) (*storage.Object, error) {
 	if ident == nil {
+		// Marks of an earlier file would make a later run take holes of this one for durable pieces.
+		if err := c.Marks.ClearDurable(id, nil); err != nil {
+			return nil, err
+		}
 		return c.Disk.Create(ctx, id, dir, name, l)
 	}
 	durable, err := c.Marks.Durable(id)
@@ -208,6 +225,17 @@ func openFile(ctx context.Context, c Config, id, dir, name string, l storage.Lay
 		return nil, errors.Join(err, file.Close(context.WithoutCancel(ctx)))
 	}
 	return file, nil
+}
+
+// dir is the folder that the file is in, or will be.
+func (a *actor) dir() string {
+	switch {
+	case a.rec.File != nil:
+		return a.rec.File.Dir
+	case a.rec.Request.Dir != "":
+		return a.rec.Request.Dir
+	}
+	return a.cfg.Settings().Dir
 }
 
 // verifier returns the check of a piece against the manifest; nil for a plain download.

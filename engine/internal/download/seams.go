@@ -2,6 +2,7 @@ package download
 
 import (
 	"github.com/tributary-dl/tributary/engine/api"
+	"github.com/tributary-dl/tributary/engine/internal/edge"
 	"github.com/tributary-dl/tributary/engine/internal/manifest"
 	"github.com/tributary-dl/tributary/engine/internal/storage"
 	"github.com/tributary-dl/tributary/engine/internal/swarm"
@@ -21,10 +22,10 @@ type Marks interface {
 }
 
 // Peering connects objects with their swarms. It is implemented over the piece engine, ICE and the
-// session with the control plane; none of its methods waits for the network.
+// session with the control plane; none of its methods but Swarm.Leave waits for the network.
 type Peering interface {
-	// Join makes the object known to peers and, if seek, looks for some. GrantURL is the base URL of
-	// the edge that issues grants.
+	// Join makes the object known to peers and, if seek, looks for some. An object has one swarm: while
+	// another download of it is in, Join returns an error.
 	Join(o Object, seek bool) (Swarm, error)
 }
 
@@ -32,20 +33,22 @@ type Peering interface {
 type Object struct {
 	Manifest *manifest.Manifest
 	Data     *storage.Object
-	GrantURL string
-	ReportID [16]byte // names the download in reports to the control plane
-	Observer Observer // called from the swarm's goroutine
+	Request  edge.Request // what the user gave: proxy, and which addresses may be asked
+	GrantURL string       // any URL of the edge that issues grants
+	ReportID [16]byte     // names the download in reports to the control plane
+	Observer Observer     // called from the swarm's goroutine
 }
 
-// Observer hears of pieces; it must not block.
+// Observer hears of pieces. Its methods may wait for the download's goroutine, so a swarm must not hold
+// a lock of its own while it calls them, and must return from Leave without waiting for that goroutine.
 type Observer interface {
 	PieceVerified(i int, bytes int64) // verified and in Object.Data; bytes is the piece's size
-	PieceRejected(i int, bytes int64)
+	PieceRejected(i int, bytes int64) // the bytes are in Totals.Wasted already
 	PeersChanged()
-	StorageFailed(error)
+	StorageFailed(error) // never waits
 }
 
-// Totals are payload bytes since Join.
+// Totals are payload bytes since Join; they can be read after Leave, too.
 type Totals struct {
 	Received, Wasted, Sent int64
 	Peers                  int // connected

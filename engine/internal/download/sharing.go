@@ -19,7 +19,7 @@ func (a *actor) shareable() bool {
 		return false
 	}
 	s := a.cfg.Settings()
-	if s.Sharing == api.SharingOff {
+	if s.Sharing == api.SharingOff || a.cfg.MayOffer != nil && !a.cfg.MayOffer(a.rec.ID) {
 		return false
 	}
 	return s.ShareDays == 0 || a.rec.Finished == nil || time.Since(*a.rec.Finished) < time.Duration(s.ShareDays)*24*time.Hour
@@ -39,11 +39,6 @@ func (a *actor) updateSharing() {
 		a.openShared()
 	}
 	a.dirty = true
-	if a.shared != nil {
-		a.ticker.Reset(time.Minute)
-	} else {
-		a.ticker.Reset(time.Hour)
-	}
 }
 
 // openShared opens the finished file for reading, in a worker, and joins its swarm.
@@ -56,6 +51,7 @@ func (a *actor) openShared() {
 		return
 	}
 	a.opening = true
+	a.handle.takeFailure() // of the file when it was open before
 	d, cfg, ident, id, layout := a.handle, a.cfg, a.rec.File, a.rec.ID, a.layout()
 	ctx := a.ctx
 	a.goWorker(func() {
@@ -63,11 +59,9 @@ func (a *actor) openShared() {
 		d.post(func(a *actor) {
 			a.opening = false
 			switch {
+			case err != nil && ctx.Err() == nil:
+				a.notSharedAnyMore(err)
 			case err != nil:
-				a.rec.happened("No longer shared: the file was changed or moved")
-				a.rec.NotShared = true
-				a.log.Info("finished file is not what it was", "err", err)
-				a.save()
 			case a.removed || !a.shareable() || ctx.Err() != nil:
 				a.file = file
 				a.closeObject()
@@ -77,6 +71,17 @@ func (a *actor) openShared() {
 			}
 		})
 	})
+}
+
+// notSharedAnyMore withdraws a finished file for good if it is not what it was; a disk that is away may come back.
+func (a *actor) notSharedAnyMore(err error) {
+	a.log.Info("finished file cannot be shared", "err", err)
+	if errors.Is(err, storage.ErrTouched) || errors.Is(err, storage.ErrMissing) {
+		a.rec.happened("No longer shared: the file was changed or moved")
+		a.rec.NotShared = true
+		a.save()
+	}
+	a.dirty = true
 }
 
 // openFinished opens a finished file if it is what it was when it was finished.
@@ -96,12 +101,13 @@ func openFinished(ctx context.Context, c Config, id string, ident storage.Identi
 }
 
 func (a *actor) joinShared() {
-	swarm, err := a.cfg.Peering.Join(a.object(), false)
+	shared, err := a.cfg.Peering.Join(a.object(), false)
 	if err != nil {
-		a.log.Warn("sharing", "err", err)
+		a.log.Info("not shared", "err", err)
+		a.closeObject()
 		return
 	}
-	a.shared, a.sharedAt = swarm, Totals{}
+	a.shared, a.sharedAt = shared, Totals{}
 	a.dirty = true
 }
 
@@ -109,20 +115,22 @@ func (a *actor) leaveSharing() {
 	if a.shared == nil {
 		return
 	}
-	a.countShared()
 	shared := a.shared
-	a.shared = nil
+	a.shared, a.watched = nil, false
 	a.goWorker(shared.Leave)
 	a.waitForWorkers() // the file may be closed only when no peer reads it any more
+	a.countShared(shared)
 }
 
-func (a *actor) countShared() {
-	totals := a.shared.Totals()
-	if sent := totals.Sent - a.sharedAt.Sent; sent > 0 || totals.Peers != a.sharedAt.Peers {
-		a.rec.Uploaded += sent
-		a.dirty = true
-	}
+// countShared books what was sent since the last time, and reports whether that is anything.
+func (a *actor) countShared(s Swarm) (news bool) {
+	totals := s.Totals()
+	sent := totals.Sent - a.sharedAt.Sent
+	a.rec.Uploaded += sent
+	a.dirty = a.dirty || totals.Peers+a.sharedAt.Peers > 0
 	a.sharedAt = totals
+	a.sharedMeter.add(time.Now(), 0, 0, totals.Sent)
+	return sent > 0
 }
 
 // tickShared looks after a finished object that is offered.
@@ -130,29 +138,36 @@ func (a *actor) tickShared() {
 	if !a.rec.Complete {
 		return
 	}
-	if a.shared != nil {
-		before := a.rec.Uploaded
-		a.countShared()
-		if a.rec.Uploaded != before {
-			a.save()
-		}
+	if a.shared != nil && a.countShared(a.shared) {
+		a.save()
 	}
 	a.updateSharing()
+	a.pace()
 	a.publishIfDue(false)
-	if a.shared != nil && a.sharedAt.Peers > 0 {
+}
+
+// pace sets how often a finished object is looked at.
+func (a *actor) pace() {
+	if a.watched = a.shared != nil && a.sharedAt.Peers > 0; a.watched {
+		a.ticker.Reset(sharedTick)
+	} else {
+		a.ticker.Reset(restTick)
+	}
+}
+
+// sharedPeersChanged looks after the object from now on, until there are no peers any more. It does not look at
+// once: peers that download from us tell of every piece.
+func (a *actor) sharedPeersChanged() {
+	if a.shared != nil && !a.watched {
+		a.watched = true
 		a.ticker.Reset(sharedTick)
 	}
 }
 
-// report tells the control plane how the download goes; cumulative, so a lost report changes nothing.
-func (a *actor) report(outcome, reason string) {
-	var swarm Swarm
-	if t := a.transfer(); t != nil {
-		swarm = t.swarm
-	} else {
-		swarm = a.shared
-	}
-	if swarm == nil {
+// report tells the control plane how the download goes; cumulative, so a lost report changes nothing. Without
+// a swarm nobody wants to know.
+func (a *actor) report(to Swarm, outcome, reason string) {
+	if to == nil {
 		return
 	}
 	a.rec.ReportSeq++
@@ -160,6 +175,6 @@ func (a *actor) report(outcome, reason string) {
 	if a.act != nil {
 		active += time.Since(a.act.began)
 	}
-	swarm.ReportProgress(Progress{Sequence: a.rec.ReportSeq, Total: a.total(), Edge: a.rec.FromEdge, Peers: a.rec.FromPeers,
+	to.ReportProgress(Progress{Sequence: a.rec.ReportSeq, Total: a.total(), Edge: a.rec.FromEdge, Peers: a.rec.FromPeers,
 		Wasted: a.rec.Wasted, Uploaded: a.rec.Uploaded, Milliseconds: active.Milliseconds(), Outcome: outcome, Reason: reason})
 }

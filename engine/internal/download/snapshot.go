@@ -54,8 +54,9 @@ func (a *actor) snapshot() api.Download {
 		s.VerifiedBytes, s.DurableBytes = max(s.TotalBytes, r.FromEdge+r.FromPeers), max(s.TotalBytes, r.FromEdge+r.FromPeers)
 		s.TotalBytes = s.VerifiedBytes
 		s.Shared = a.sharedNow()
-		if a.shared != nil {
-			s.Peers = a.sharedAt.Peers
+		if a.shared != nil && a.sharedAt.Peers > 0 {
+			_, _, up := a.sharedMeter.rates()
+			s.Peers, s.UploadRate = a.sharedAt.Peers, int64(up)
 		}
 	case a.file != nil:
 		p := a.file.Progress()

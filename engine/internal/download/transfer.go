@@ -92,6 +92,7 @@ func (a *actor) beginTransfer(act *activity, now time.Time) {
 	}
 	a.setState(api.StateDownloading)
 	had := a.file.Progress().VerifiedLength
+	a.rec.reconcile(had)
 	if had > 0 {
 		a.rec.happened("Going on at %d%%", percent(had, a.total()))
 	} else {
@@ -137,7 +138,8 @@ func (a *actor) joinSwarm(t *transfer) hybrid.Mode {
 }
 
 func (a *actor) object() Object {
-	return Object{Manifest: a.manifest, Data: a.file, GrantURL: a.rec.Resource.URL, ReportID: a.rec.ReportID, Observer: observer{a.handle}}
+	return Object{Manifest: a.manifest, Data: a.file, Request: a.edgeRequest(), GrantURL: a.rec.Resource.URL,
+		ReportID: a.rec.ReportID, Observer: observer{a.handle}}
 }
 
 // edgeURLs are all places that serve the bytes.
@@ -172,15 +174,11 @@ func (o observer) PieceRejected(i int, bytes int64) {
 func (o observer) PeersChanged() {
 	o.d.post(func(a *actor) {
 		a.dirty = true
-		if a.shared != nil {
-			a.tickShared()
-		}
+		a.sharedPeersChanged()
 	})
 }
 
-func (o observer) StorageFailed(err error) {
-	o.d.post(func(a *actor) { a.storageFailed(err) })
-}
+func (o observer) StorageFailed(err error) { o.d.StorageFailed(err) }
 
 // tick is the heartbeat of a transfer: look, decide, act, publish.
 func (a *actor) tick() {
@@ -204,7 +202,7 @@ func (a *actor) tick() {
 	}
 	if now.Sub(t.reported) > reportEvery {
 		t.reported = now
-		a.report("", "")
+		a.report(t.swarm, "", "")
 	}
 	a.dirty = true
 	a.publishIfDue(false)
@@ -222,11 +220,8 @@ func (a *actor) look(t *transfer, now time.Time) {
 	elapsed := now.Sub(t.began)
 	var totals Totals
 	if t.swarm != nil {
-		totals = t.swarm.Totals()
 		t.refreshPieces(elapsed)
-		a.rec.Wasted += totals.Wasted - t.counted.Wasted
-		a.rec.Uploaded += totals.Sent - t.counted.Sent
-		t.counted = totals
+		totals = t.countSwarm(a)
 	}
 	edgeBytes := t.edgeBytes()
 	t.meter.add(now, edgeBytes, totals.Received, totals.Sent)
@@ -244,6 +239,15 @@ func (a *actor) look(t *transfer, now time.Time) {
 	} else {
 		t.limit.SetRate(t.allowance)
 	}
+}
+
+// countSwarm books what the swarm has counted since the last time.
+func (t *transfer) countSwarm(a *actor) Totals {
+	totals := t.swarm.Totals()
+	a.rec.Wasted += totals.Wasted - t.counted.Wasted
+	a.rec.Uploaded += totals.Sent - t.counted.Sent
+	t.counted = totals
+	return totals
 }
 
 // edgeBytes is what all mirrors have delivered so far.
@@ -344,9 +348,11 @@ func (a *actor) pieceFromPeers(i int, bytes int64) {
 		return
 	}
 	t.done[i], t.origin[i] = true, api.PieceFromPeer
+	a.rec.Wasted += int64(len(t.prefixes[i]))
 	delete(t.prefixes, i)
 	t.left--
 	a.rec.FromPeers += t.geo.size(i)
+	a.goesWell()
 	if t.left == 0 {
 		a.finishIfDone(t)
 	}
@@ -356,7 +362,7 @@ func (a *actor) pieceFromPeers(i int, bytes int64) {
 func (a *actor) pieceFromEdge(t *transfer, i int) {
 	size := t.geo.size(i)
 	t.edgeErr, t.edgeWait = nil, 0
-	a.problem = nil
+	a.goesWell()
 	if t.done[i] {
 		a.rec.Wasted += size
 		return
@@ -391,16 +397,15 @@ func (a *actor) gaveUp(t *transfer, now time.Time) bool {
 func (t *transfer) stop(a *actor) {
 	t.limit.SetRate(noLimit) // nobody shall wait for bytes that are not wanted any more
 	if t.swarm != nil {
-		totals := t.swarm.Totals()
-		a.rec.Wasted += totals.Wasted - t.counted.Wasted
-		a.rec.Uploaded += totals.Sent - t.counted.Sent
-		t.counted = totals
 		a.goWorker(t.swarm.Leave)
 	}
 }
 
 // settle counts what did not become a piece, when all workers have ended.
 func (t *transfer) settle(a *actor) {
+	if t.swarm != nil {
+		t.countSwarm(a)
+	}
 	for _, p := range t.prefixes {
 		a.rec.Wasted += int64(len(p))
 	}
