@@ -1,0 +1,214 @@
+// Package sharing is the page that says what leaves this computer, to whom it does good, and lets the user stop it. It is
+// drawn from snapshots and reports wishes through Actions; it must never call the service.
+package sharing
+
+import (
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/lang"
+	stock "fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/tributary-dl/tributary/engine/api"
+	"github.com/tributary-dl/tributary/ui/kit"
+	"github.com/tributary-dl/tributary/ui/model"
+	"github.com/tributary-dl/tributary/ui/say"
+	"github.com/tributary-dl/tributary/ui/theme"
+)
+
+// Actions is what the user can ask for here.
+type Actions struct {
+	Share func(api.Sharing)
+	Limit func(api.SettingsPatch)
+	Stop  func(contentID string) // no longer offer one object
+}
+
+// Positions of the switch in their order.
+var positions = []api.Sharing{api.SharingOff, api.SharingLAN, api.SharingOn}
+
+// View is the page. The goroutine of the user interface owns it.
+type View struct {
+	do                       Actions
+	now                      func() time.Time
+	position                 *kit.Segmented
+	meaning                  *widget.Label
+	lock                     *kit.Text
+	paused                   *fyne.Container
+	pausedWhy                *widget.Label
+	today, week, month, rate *kit.Text
+	held                     *kit.Text
+	files                    *given
+	publishers               *given
+	limits                   *kit.Text
+	root                     fyne.CanvasObject
+}
+
+// New returns the page. now tells today from this week.
+func New(do Actions, now func() time.Time, openSettings func()) *View {
+	v := &View{do: do, now: now, position: kit.NewSegmented(say.Sharing(api.SharingOff), say.Sharing(api.SharingLAN), say.Sharing(api.SharingOn)),
+		meaning: kit.Sentence("", true), lock: kit.Small("", theme.Muted), pausedWhy: kit.Sentence("", false)}
+	v.position.OnChanged = func(i int) { do.Share(positions[i]) }
+	v.paused = container.NewBorder(nil, nil, kit.Pad(widget.NewIcon(theme.Tinted("pause", stock.ColorNameWarning)), 0, 0), nil, v.pausedWhy)
+	v.paused.Hide()
+	big := kit.Card(kit.Column(theme.Space, kit.Title(lang.L("Give a part of your upload to others")),
+		container.NewHBox(kit.Fixed(v.position, 56*theme.Space)), v.meaning, v.lock, v.paused))
+
+	v.today, v.week, v.month, v.rate = figure(), figure(), figure(), figure()
+	numbers := container.NewGridWithColumns(4, tile(lang.L("Sent today"), v.today), tile(lang.L("This week"), v.week), tile(lang.L("This month"), v.month), tile(lang.L("Right now"), v.rate))
+
+	v.limits = kit.Small("", theme.Muted)
+	limitCard := kit.Card(kit.Between(kit.Column(theme.Space/2, kit.Title(lang.L("Limits")), v.limits), kit.Plain(lang.L("Change limits"), "tune", openSettings)))
+
+	v.held = kit.Small("", theme.Muted)
+	v.held.Align = fyne.TextAlignTrailing
+	v.files = newGiven(do.Stop)
+	v.publishers = newGiven(nil)
+	files := kit.Card(kit.Column(theme.Space, kit.Between(kit.Title(lang.L("By file, last 7 days")), kit.Fixed(v.held, 34*theme.Space)), v.files.root))
+	publishers := kit.Card(kit.Column(theme.Space, kit.Title(lang.L("By publisher, last 7 days")), v.publishers.root))
+	scroll := container.NewVScroll(kit.Pad(kit.Column(theme.Space*3/2, big, numbers, limitCard, files, publishers), theme.Space/2, 2*theme.Space))
+	v.root = container.NewBorder(kit.Pad(kit.Tall(kit.Middle(kit.Heading(lang.L("Sharing"))), 5*theme.Space), theme.Space*3/2, 2*theme.Space), nil, nil, nil, scroll)
+	return v
+}
+
+func figure() *kit.Text {
+	t := kit.NewText("")
+	t.Scale, t.Bold, t.Cut = stock.SizeNameHeadingText, true, true
+	return t
+}
+
+func tile(name string, value *kit.Text) fyne.CanvasObject {
+	return kit.Card(kit.Column(theme.Space/2, kit.Small(name, theme.Muted), value))
+}
+
+// Object is what a window shows.
+func (v *View) Object() fyne.CanvasObject { return v.root }
+
+// Show draws what the service says of sharing, and which settings hold and are locked.
+func (v *View) Show(s api.SharingStatus, settings api.Settings, locks model.Locks) {
+	meanings := map[api.Sharing]string{
+		api.SharingOff: lang.L("Nothing leaves this computer. Your downloads are as fast as before."),
+		api.SharingLAN: lang.L("Files you have are given to computers on your own network only, never over your internet connection."),
+		api.SharingOn:  lang.L("Files you have are given to others who download them from the same publisher, within the limits below. Your own traffic always comes first."),
+	}
+	for i, p := range positions {
+		if p == s.Sharing {
+			v.position.Set(i)
+		}
+	}
+	setText(v.meaning, meanings[s.Sharing])
+	if by, locked := locks["sharing"]; locked {
+		v.position.Disable()
+		v.lock.Set(lang.L("Set by your administrator in {{.file}}", map[string]any{"file": by}))
+		v.lock.Show()
+	} else {
+		v.position.Enable()
+		v.lock.Hide()
+	}
+	if s.PausedWhy != "" && s.Sharing != api.SharingOff {
+		setText(v.pausedWhy, lang.L("Sharing rests right now: {{.reason}}", map[string]any{"reason": s.PausedWhy}))
+		v.paused.Show()
+	} else {
+		v.paused.Hide()
+	}
+	v.today.Set(say.Bytes(s.Today))
+	v.week.Set(say.Bytes(s.Week))
+	v.month.Set(say.Bytes(s.Month))
+	v.rate.Set(say.Rate(s.Rate))
+	v.limits.Set(limitsText(settings))
+	v.held.Set(lang.N("{{.n}} files held, {{.size}} on disk", s.HeldObjects, map[string]any{"n": s.HeldObjects, "size": say.Bytes(s.HeldBytes)}))
+	from := v.now().AddDate(0, 0, -6).Format(time.DateOnly)
+	v.files.show(model.GivenByFile(s.Ledger, from))
+	v.publishers.show(model.GivenByPublisher(s.Ledger, from))
+}
+
+func setText(l *widget.Label, text string) {
+	if l.Text != text {
+		l.SetText(text)
+	}
+}
+
+func limitsText(s api.Settings) string {
+	rate, month, hours := lang.L("no limit on speed"), lang.L("no limit a month"), lang.L("at all hours")
+	if s.UploadLimit > 0 {
+		rate = lang.L("at most {{.rate}}", map[string]any{"rate": say.Rate(s.UploadLimit)})
+	}
+	if s.MonthlyUpload > 0 {
+		month = lang.L("{{.size}} a month", map[string]any{"size": say.Bytes(s.MonthlyUpload)})
+	}
+	if s.ShareHours != "" {
+		hours = lang.L("{{.hours}} o'clock", map[string]any{"hours": s.ShareHours})
+	}
+	return rate + " · " + month + " · " + hours
+}
+
+// given is a list of what was given of files or of publishers' files.
+type given struct {
+	root  *fyne.Container
+	none  *kit.Text
+	lines []*givenLine
+	stop  func(string)
+}
+
+type givenLine struct {
+	root              *fyne.Container
+	name, sub, amount *kit.Text
+	bar               *kit.Bar
+	id                string
+}
+
+const mostLines = 50
+
+func newGiven(stop func(string)) *given {
+	g := &given{stop: stop, none: kit.Small(lang.L("Nothing was sent in this time."), theme.Muted)}
+	g.root = kit.Column(theme.Space, g.none)
+	return g
+}
+
+func (g *given) show(sums []model.Given) {
+	sums = sums[:min(len(sums), mostLines)]
+	for len(g.lines) < len(sums) {
+		g.grow()
+	}
+	if len(sums) == 0 {
+		g.none.Show()
+	} else {
+		g.none.Hide()
+	}
+	for i, line := range g.lines {
+		if i >= len(sums) {
+			line.root.Hide()
+			continue
+		}
+		s := sums[i]
+		line.root.Show()
+		line.id = s.ContentID
+		line.name.Set(s.Name)
+		sub := s.Publisher
+		if s.ContentID == "" {
+			sub = ""
+		}
+		if s.Peers > 0 {
+			if sub != "" {
+				sub += " · "
+			}
+			sub += lang.L("to {{.peers}}", map[string]any{"peers": say.Peers(s.Peers)})
+		}
+		line.sub.Set(sub)
+		line.amount.Set(say.Bytes(s.Bytes))
+		line.bar.Set(0, float64(s.Bytes)/float64(max(sums[0].Bytes, 1)))
+	}
+}
+
+func (g *given) grow() {
+	line := &givenLine{name: kit.NewText(""), sub: kit.Small("", theme.Muted), amount: kit.Number(""), bar: kit.NewBar()}
+	line.name.Cut = true
+	right := []fyne.CanvasObject{kit.Fixed(kit.Middle(line.bar), 12*theme.Space), kit.Fixed(kit.Middle(line.amount), 10*theme.Space)}
+	if g.stop != nil {
+		right = append(right, kit.Quiet(lang.L("Stop giving"), "close", func() { g.stop(line.id) }))
+	}
+	line.root = kit.Between(kit.Column(2, line.name, line.sub), right...)
+	g.lines = append(g.lines, line)
+	g.root.Add(line.root)
+}
