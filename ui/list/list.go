@@ -23,7 +23,8 @@ type Actions struct {
 	Open     func(*api.Download)   // the finished file
 	Remove   func([]*api.Download) // what is selected
 	PauseAll func(pause bool)
-	Selected func() // the selection changed
+	Selected func()               // the selection changed
+	Key      func(*fyne.KeyEvent) // that the list has no use for
 }
 
 // View is the page of downloads. The goroutine of the user interface owns it.

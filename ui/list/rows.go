@@ -86,6 +86,7 @@ func (r *rows) TypedKey(e *fyne.KeyEvent) {
 	}
 	switch selected := v.Selected(); {
 	case len(selected) == 0:
+		v.do.Key(e)
 	case e.Name == fyne.KeySpace:
 		for _, d := range selected {
 			v.do.Toggle(d)
@@ -94,6 +95,8 @@ func (r *rows) TypedKey(e *fyne.KeyEvent) {
 		v.do.Remove(selected)
 	case e.Name == fyne.KeyReturn || e.Name == fyne.KeyEnter:
 		v.do.Open(selected[0])
+	default:
+		v.do.Key(e)
 	}
 }
 
