@@ -16,7 +16,6 @@ import (
 	"github.com/tributary-dl/tributary/ui/add"
 	"github.com/tributary-dl/tributary/ui/kit"
 	"github.com/tributary-dl/tributary/ui/model"
-	"github.com/tributary-dl/tributary/ui/say"
 	"github.com/tributary-dl/tributary/ui/theme"
 )
 
