@@ -62,7 +62,7 @@ type field struct {
 // New returns the page.
 func New(do Actions, prefs model.Preferences, service string) *View {
 	v := &View{do: do, fields: map[string]*field{}, prefs: prefs, cards: map[Section]fyne.CanvasObject{}}
-	v.cards[General] = card(lang.L("General"), v.folder(), v.startAtLogin(), v.themeChoice(), v.languageChoice(), v.still())
+	v.cards[General] = card(lang.L("General"), v.folder(), v.startAtLogin(), v.themeChoice(), v.languageChoice())
 	v.cards[Network] = card(lang.L("Network"),
 		v.bytes("download_limit", lang.L("Download limit"), "/s", func(s api.Settings) int64 { return s.DownloadLimit }, func(n int64) api.SettingsPatch { return api.SettingsPatch{DownloadLimit: &n} }),
 		v.number("max_active", lang.L("Downloads at a time"), func(s api.Settings) int { return s.MaxActive }, func(n int) api.SettingsPatch { return api.SettingsPatch{MaxActive: &n} }),
@@ -315,10 +315,6 @@ func (v *View) check(title, text string, on bool, changed func(bool)) fyne.Canva
 	c.SetChecked(on)
 	c.OnChanged = changed
 	return line(title, c, nil)
-}
-
-func (v *View) still() fyne.CanvasObject {
-	return v.check(lang.L("Animations"), lang.L("Move things smoothly"), !v.prefs.StillPictures, func(on bool) { v.prefs.StillPictures = !on; v.do.Prefer(v.prefs) })
 }
 
 func (v *View) quiet(title string, quiet *bool) fyne.CanvasObject {

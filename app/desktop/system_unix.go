@@ -1,0 +1,74 @@
+//go:build unix && !darwin
+
+package desktop
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// detach lets a program live on when this one's session of the terminal ends.
+func detach(c *exec.Cmd) { c.SysProcAttr = &syscall.SysProcAttr{Setsid: true} }
+
+func openFile(path string) error {
+	if out, err := exec.Command("xdg-open", path).CombinedOutput(); err != nil {
+		return fmt.Errorf("no program could open %s (%s)", filepath.Base(path), firstLine(out, err))
+	}
+	return nil
+}
+
+// revealFile asks the file manager to select the file (freedesktop.org, FileManager1). Where none answers, the folder is opened.
+func revealFile(path string) error {
+	bus, err := dbus.ConnectSessionBus()
+	if err == nil {
+		defer bus.Close()
+		uri := (&url.URL{Scheme: "file", Path: path}).String()
+		err = bus.Object("org.freedesktop.FileManager1", "/org/freedesktop/FileManager1").
+			Call("org.freedesktop.FileManager1.ShowItems", 0, []string{uri}, "").Err
+	}
+	if err != nil {
+		return openFile(filepath.Dir(path))
+	}
+	return nil
+}
+
+// autostart is the entry that desktops read at login (freedesktop.org, Desktop Application Autostart).
+func autostart() string {
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "autostart", "tributary-tray.desktop")
+}
+
+// StartsAtLogin says whether the tray starts when the user logs in.
+func (p Place) StartsAtLogin() bool {
+	_, err := os.Stat(autostart())
+	return err == nil
+}
+
+// SetStartAtLogin changes it.
+func (p Place) SetStartAtLogin(on bool) error {
+	file := autostart()
+	if !on {
+		return removeIfThere(file)
+	}
+	program, err := find("tributary-tray")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return fmt.Errorf("start at login: %w", err)
+	}
+	entry := "[Desktop Entry]\nType=Application\nName=Tributary\nExec=\"" + program + "\"\nX-GNOME-Autostart-enabled=true\n"
+	if err := os.WriteFile(file, []byte(entry), 0o600); err != nil {
+		return fmt.Errorf("start at login: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,97 @@
+//go:build desktop
+
+package window
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/app"
+
+	"github.com/tributary-dl/tributary/app/config"
+	"github.com/tributary-dl/tributary/app/desktop"
+	"github.com/tributary-dl/tributary/ui"
+	"github.com/tributary-dl/tributary/ui/say"
+	"github.com/tributary-dl/tributary/ui/theme"
+)
+
+// Run shows the window until it is closed, or hands links to the window that is open already.
+func Run(o desktop.Options, links []string, log *slog.Logger) error {
+	if runtime.GOOS == "linux" && os.Getenv("DISPLAY") == "" && os.Getenv("WAYLAND_DISPLAY") == "" {
+		return errors.New("there is no display to open a window on; tributaryctl does the same in a terminal")
+	}
+	place, err := o.Resolve()
+	if err != nil {
+		return err
+	}
+	instance, err := place.Claim("window", desktop.Hello{Links: links, Show: true})
+	if errors.Is(err, desktop.ErrHandedOver) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { _ = instance.Close() }()
+
+	prefs := place.LoadPreferences()
+	if err := say.Use(prefs.Language); err != nil {
+		log.Warn("a translation could not be read; the window is in English", "err", err)
+	}
+	app.SetMetadata(fyne.AppMetadata{ID: desktop.ID, Name: "Tributary", Version: config.Version(), Icon: theme.Mark(), Migrations: map[string]bool{"fyneDo": true}})
+	a := app.NewWithID(desktop.ID)
+	a.SetIcon(theme.Mark())
+	w := a.NewWindow("Tributary")
+	service := place.Client()
+	defer service.Close()
+	u := ui.New(ui.Config{Service: service, Desktop: place, App: a, Window: w, Do: fyne.Do, Now: time.Now,
+		Preferences: prefs, SavePreferences: place.SavePreferences, About: place.Socket})
+	w.SetPadded(false)
+	w.SetContent(u.Object())
+	w.Resize(fyne.NewSize(1180, 740))
+	w.SetMaster()
+	a.Lifecycle().SetOnStarted(func() {
+		log.Info("the window is open")
+		u.Start()
+		if len(links) > 0 {
+			u.OpenLinks(strings.Join(links, "\n"))
+		}
+	})
+	instance.Serve(func(h desktop.Hello) {
+		fyne.Do(func() {
+			switch {
+			case h.Quit:
+				a.Quit()
+				return
+			case len(h.Links) > 0:
+				u.OpenLinks(strings.Join(h.Links, "\n"))
+			}
+			w.Show()
+			w.RequestFocus()
+		})
+	})
+	if !o.Alone {
+		startOthers(place, log)
+	}
+	w.ShowAndRun()
+	u.Stop()
+	return nil
+}
+
+// startOthers starts the service, if none answers, and the tray, which goes on when the window is closed.
+func startOthers(place desktop.Place, log *slog.Logger) {
+	// The window does not wait for it: it shows the service as absent until it answers.
+	go func() {
+		if err := place.StartService(context.Background()); err != nil {
+			log.Warn("the service could not be started", "err", err)
+		}
+		if err := place.StartOther("tributary-tray"); err != nil {
+			log.Warn("the tray could not be started", "err", err)
+		}
+	}()
+}
