@@ -164,7 +164,7 @@ func (s *sidebar) show(t model.Totals, sharing api.SharingStatus, p page) {
 
 // banner is a strip above the page that says what is wrong with the service, with the button that helps.
 type banner struct {
-	text   *widget.Label
+	text   *kit.Words
 	button *widget.Button
 	root   *fyne.Container
 }
@@ -175,7 +175,7 @@ func newBanner(u *UI) *banner {
 	ground := kit.NewPanel(theme.Surface, theme.Space)
 	ground.Stroke = stock.ColorNameWarning
 	icon := widget.NewIcon(theme.Tinted("cloud_off", stock.ColorNameWarning))
-	line := container.NewBorder(nil, nil, kit.Middle(icon), kit.Middle(b.button), b.text)
+	line := container.NewBorder(nil, nil, kit.Middle(icon), kit.Middle(b.button), kit.Pad(kit.Middle(b.text), 0, theme.Space))
 	b.root = kit.Pad(container.NewStack(ground, kit.Pad(line, theme.Space/2, theme.Space*3/2)), theme.Space, 2*theme.Space)
 	b.root.Hide()
 	return b
@@ -189,27 +189,23 @@ func (b *banner) show(u *UI) {
 	case u.away == nil && u.known && u.status.API != apiVersion:
 		text = lang.L("The service is of another version ({{.version}}). Update both programs, then open this window again.", map[string]any{"version": u.status.Version})
 	}
-	if b.text.Text != text {
-		b.text.SetText(text)
-	}
+	b.text.Set(text)
 	setVisible(b.button, start)
 	setVisible(b.root, text != "")
 }
 
 // absent stands in place of all pages while no service has ever answered.
 type absent struct {
-	why  *widget.Label
+	why  *kit.Words
 	root *fyne.Container
 }
 
 func newAbsent(u *UI) *absent {
-	a := &absent{why: kit.Sentence("", true)}
-	a.why.Alignment = fyne.TextAlignCenter
+	a := &absent{why: kit.Sentence("", true).Centered()}
 	title := kit.NewText(lang.L("The service is not running"))
 	title.Scale, title.Bold, title.Align = stock.SizeNameSubHeadingText, true, fyne.TextAlignCenter
 	icon := container.NewGridWrap(fyne.NewSquareSize(7*theme.Space), widget.NewIcon(theme.Tinted("cloud_off", theme.Muted)))
-	text := kit.Sentence(lang.L("Tributary downloads in a program of its own, so that downloads go on when this window is closed. Nothing that you downloaded is lost."), true)
-	text.Alignment = fyne.TextAlignCenter
+	text := kit.Sentence(lang.L("Tributary downloads in a program of its own, so that downloads go on when this window is closed. Nothing that you downloaded is lost."), true).Centered()
 	body := kit.Column(theme.Space, container.NewCenter(icon), title, text, container.NewCenter(kit.Primary(lang.L("Start the service"), "play_arrow", u.startService)), a.why)
 	a.root = container.NewStack(kit.NewPanel(stock.ColorNameBackground, 0), container.NewCenter(kit.Fixed(body, 52*theme.Space)))
 	a.root.Hide()
@@ -218,8 +214,8 @@ func newAbsent(u *UI) *absent {
 
 func (a *absent) show(u *UI) {
 	visible := u.away != nil && !u.book.Synced()
-	if visible && a.why.Text != sentence(u.away) {
-		a.why.SetText(sentence(u.away))
+	if visible {
+		a.why.Set(sentence(u.away))
 	}
 	setVisible(a.root, visible)
 }
@@ -227,7 +223,7 @@ func (a *absent) show(u *UI) {
 // toast is a message at the lower edge of the window. It stays until it is closed, Escape is pressed or another one
 // comes: whoever was looking elsewhere still reads it.
 type toast struct {
-	text *widget.Label
+	text *kit.Words
 	root *fyne.Container
 }
 
@@ -235,14 +231,14 @@ func newToast() *toast {
 	t := &toast{text: kit.Sentence("", false)}
 	ground := kit.NewPanel(stock.ColorNameOverlayBackground, theme.Space*3/2)
 	ground.Stroke, ground.Raised = theme.Edge, true
-	line := container.NewBorder(nil, nil, nil, kit.Middle(kit.Quiet("", "close", func() { t.hide() })), t.text)
+	line := container.NewBorder(nil, nil, nil, kit.Middle(kit.Quiet("", "close", func() { t.hide() })), kit.Pad(kit.Middle(t.text), 0, theme.Space))
 	t.root = container.New(lower{}, container.NewStack(ground, kit.Pad(line, theme.Space/2, theme.Space)))
 	t.root.Hide()
 	return t
 }
 
 func (t *toast) show(text string) {
-	t.text.SetText(text)
+	t.text.Set(text)
 	t.root.Show()
 	t.root.Refresh()
 }

@@ -76,6 +76,7 @@ func New(cfg Config) *UI {
 	ctx, cancel := context.WithCancel(context.Background())
 	u := &UI{cfg: cfg, ctx: ctx, cancel: cancel, prefs: cfg.Preferences, histories: map[string]*model.History{}, total: model.NewHistory(historySpan),
 		polling: map[string]bool{}}
+	u.applyTheme() // before anything is measured: fonts are remembered
 	u.list = list.New(list.Actions{Add: func() { u.openAdd("") }, Toggle: u.toggle, Menu: u.rowMenu, Open: u.open, Remove: u.askRemove,
 		PauseAll: u.pauseAll, Selected: u.selected, Key: u.typedKey})
 	u.close = detail.New(detail.Actions{Back: u.back, Copy: u.copy, Remedy: u.toggle, Log: u.showLog})
@@ -92,7 +93,6 @@ func New(cfg Config) *UI {
 	main := container.NewBorder(u.banner.root, nil, nil, nil, pages)
 	frame := container.New(frame{}, u.bar.root, main)
 	u.root = container.NewStack(kit.NewPanel("background", 0), frame, u.first, u.toast.root)
-	u.applyTheme()
 	u.turnTo(pageDownloads)
 	u.refresh()
 	return u

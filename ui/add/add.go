@@ -32,7 +32,7 @@ type Dialog struct {
 
 	do       Actions
 	links    *kit.Entry
-	verdict  *widget.Label
+	verdict  *kit.Words
 	dir      *kit.Entry
 	name     *kit.Entry
 	checksum *kit.Entry
@@ -123,8 +123,7 @@ func (d *Dialog) tell() {
 			text += " " + lang.N("And {{.n}} more like it.", more, map[string]any{"n": more})
 		}
 	}
-	d.verdict.Importance = importance
-	d.verdict.SetText(text)
+	d.verdict.Tell(text, importance)
 
 	_, kind, sumOK := model.ParseChecksum(d.checksum.Text)
 	switch {
@@ -178,8 +177,7 @@ func (d *Dialog) send() {
 			d.close()
 			return
 		}
-		d.verdict.Importance = widget.DangerImportance
-		d.verdict.SetText(refusal)
+		d.verdict.Tell(refusal, widget.DangerImportance)
 		d.submit.Enable()
 		d.Modal.Grow()
 	})

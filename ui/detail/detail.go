@@ -37,7 +37,7 @@ type View struct {
 
 	problem                  *fyne.Container
 	problemTitle             *kit.Text
-	problemText              *widget.Label
+	problemText              *kit.Words
 	retry                    *widget.Button
 	rate, edgeRate, peerRate *kit.Text
 	peak                     *kit.Text
@@ -52,7 +52,7 @@ type View struct {
 	factCard                 fyne.CanvasObject
 	timeline                 *table
 	timeCard                 fyne.CanvasObject
-	why                      *widget.Label
+	why                      *kit.Words
 	root                     fyne.CanvasObject
 }
 
@@ -99,7 +99,7 @@ func (v *View) speedCard() fyne.CanvasObject {
 	v.peak.Align = fyne.TextAlignTrailing
 	v.graph = kit.NewGraph()
 	span := kit.Small(lang.L("last 2 minutes"), theme.Muted)
-	head := container.NewBorder(nil, nil, v.rate, nil, container.NewHBox(layout.NewSpacer(), kit.Middle(kit.Row(dot(theme.Edge), v.edgeRate, dot(theme.Peers), v.peerRate))))
+	head := container.NewBorder(nil, nil, v.rate, nil, container.NewHBox(layout.NewSpacer(), kit.Middle(kit.Row(dot(theme.Edge), v.edgeRate, kit.Fixed(kit.NewText(""), theme.Space), dot(theme.Peers), v.peerRate))))
 	v.why = kit.Sentence("", true)
 	return kit.Card(kit.Column(theme.Space, kit.Between(kit.Small(lang.L("Speed by source"), theme.Muted)), head,
 		kit.Tall(v.graph, 16*theme.Space), kit.Between(span, kit.Fixed(v.peak, 18*theme.Space)), v.why))
@@ -126,7 +126,7 @@ func (v *View) piecesCard() fyne.CanvasObject {
 }
 
 func (v *View) sourcesCard() fyne.CanvasObject {
-	v.sources = newTable(column{share: 5}, column{share: 4}, column{share: 3, trailing: true}, column{share: 3, trailing: true})
+	v.sources = newTable(column{share: 4}, column{share: 5}, column{share: 3, trailing: true}, column{share: 3, trailing: true})
 	v.sourceCard = kit.Card(kit.Column(theme.Space, kit.Title(lang.L("Sources")), v.sources.root))
 	return v.sourceCard
 }
@@ -171,9 +171,7 @@ func (v *View) Show(d *api.Detail, h *model.History) {
 
 func (v *View) sayWhy(text string) {
 	show(v.why, text != "")
-	if v.why.Text != text {
-		v.why.SetText(text)
-	}
+	v.why.Set(text)
 }
 
 func (v *View) speed(edge, peers int64, h *model.History) {
@@ -195,9 +193,7 @@ func (v *View) showProblem(d *api.Detail) {
 		color = stock.ColorNameError
 	}
 	v.problemTitle.Paint(say.Problem(d.Problem), color)
-	if text := d.Problem.Text + " " + d.Problem.Remedy; v.problemText.Text != text {
-		v.problemText.SetText(text)
-	}
+	v.problemText.Set(d.Problem.Text + " " + d.Problem.Remedy)
 	shot := d.Download
 	v.retry.OnTapped = func() { v.do.Remedy(&shot) }
 }
@@ -224,7 +220,7 @@ func count1(n int) map[string]any { return map[string]any{"n": n} }
 
 func (v *View) showSources(d *api.Detail) {
 	show(v.sourceCard, len(d.Sources) > 0)
-	lines := [][]cell{{{text: lang.L("Source")}, {text: lang.L("How")}, {text: lang.L("Received")}, {text: lang.L("Speed")}}}
+	lines := [][]cell{{{lang.L("Source"), theme.Muted}, {lang.L("How"), theme.Muted}, {lang.L("Received"), theme.Muted}, {lang.L("Speed"), theme.Muted}}}
 	for _, s := range d.Sources {
 		color := theme.Edge
 		if s.Kind != "edge" {

@@ -4,7 +4,6 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	stock "fyne.io/fyne/v2/theme"
-	"fyne.io/fyne/v2/widget"
 
 	"github.com/tributary-dl/tributary/ui/kit"
 	"github.com/tributary-dl/tributary/ui/theme"
@@ -50,10 +49,8 @@ func (t *table) show(lines [][]cell) {
 			switch o := line.Objects[j].(type) {
 			case *kit.Text:
 				o.Paint(c.text, c.color)
-			case *widget.Label:
-				if o.Text != c.text {
-					o.SetText(c.text)
-				}
+			case *kit.Words:
+				o.Set(c.text)
 			}
 		}
 	}
@@ -63,9 +60,7 @@ func (t *table) grow() {
 	line := container.New(columns(t.columns))
 	for _, c := range t.columns {
 		if c.wrap {
-			l := kit.Sentence("", false)
-			l.SizeName = stock.SizeNameCaptionText
-			line.Add(l)
+			line.Add(kit.Sentence("", false).Small())
 			continue
 		}
 		text := kit.Small("", stock.ColorNameForeground)

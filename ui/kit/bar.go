@@ -56,6 +56,7 @@ func (r *barRenderer) Layout(size fyne.Size) {
 	r.edge.Resize(fyne.NewSize(edge, size.Height))
 	r.peers.Resize(fyne.NewSize(peers, size.Height))
 	r.peers.Move(fyne.NewPos(edge, 0))
+	r.edge.Hidden, r.peers.Hidden = edge == 0, peers == 0 // even without width they would leave a trace
 	// Only the ends of the whole are round; where the two streams meet, they touch.
 	round := size.Height / 2
 	r.edge.TopLeftCornerRadius, r.edge.BottomLeftCornerRadius = round, round

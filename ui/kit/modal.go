@@ -52,33 +52,24 @@ func (m *Modal) Close() {
 
 // Primary returns the button that does what a dialog or a page is for.
 func Primary(text, symbol string, tapped func()) *widget.Button {
-	b := Plain(text, symbol, tapped)
-	b.Importance = widget.HighImportance
-	return b
+	return button(text, symbol, widget.HighImportance, tapped)
 }
 
 // Plain returns a button; an empty symbol draws none.
 func Plain(text, symbol string, tapped func()) *widget.Button {
-	b := widget.NewButton(text, tapped)
-	if symbol != "" {
-		b.SetIcon(theme.Icon(symbol))
-	}
-	return b
+	return button(text, symbol, widget.MediumImportance, tapped)
 }
 
 // Quiet returns a button without a ground of its own, often a symbol alone.
 func Quiet(text, symbol string, tapped func()) *widget.Button {
-	b := Plain(text, symbol, tapped)
-	b.Importance = widget.LowImportance
-	return b
+	return button(text, symbol, widget.LowImportance, tapped)
 }
 
-// Sentence returns text of several lines, secondary if muted.
-func Sentence(text string, muted bool) *widget.Label {
-	l := widget.NewLabel(text)
-	l.Wrapping = fyne.TextWrapWord
-	if muted {
-		l.Importance = widget.LowImportance
+func button(text, symbol string, importance widget.Importance, tapped func()) *widget.Button {
+	b := &widget.Button{Text: text, Importance: importance, OnTapped: tapped}
+	if symbol != "" {
+		b.Icon = theme.Icon(symbol)
 	}
-	return l
+	b.ExtendBaseWidget(b)
+	return b
 }

@@ -48,6 +48,7 @@ type View struct {
 // New returns an empty page.
 func New(do Actions) *View {
 	v := &View{do: do, book: &model.Book{}, title: kit.Heading(""), count: kit.Small("", theme.Muted), Search: kit.NewEntry(lang.L("Search downloads"))}
+	v.title.Cut = false
 	v.Search.Icon = theme.Icon("search")
 	v.Search.OnChanged = func(text string) { v.query.Search = text; v.rebuild() }
 	order := widget.NewSelect(orderNames(), nil)
@@ -165,17 +166,16 @@ func setButton(b *widget.Button, text, symbol string, enabled bool) {
 type header struct{}
 
 const (
-	widestSearch     = 28 * theme.Space
-	narrowestSearch  = 15 * theme.Space
-	narrowestHeading = 13 * theme.Space
+	widestSearch    = 28 * theme.Space
+	narrowestSearch = 15 * theme.Space
 )
 
 func (header) MinSize(o []fyne.CanvasObject) fyne.Size {
-	return fyne.NewSize(narrowestHeading+narrowestSearch+o[4].MinSize().Width+2*theme.Space, 5*theme.Space)
+	return fyne.NewSize(o[0].MinSize().Width+narrowestSearch+o[4].MinSize().Width+3*theme.Space, 5*theme.Space)
 }
 
 func (header) Layout(o []fyne.CanvasObject, size fyne.Size) {
-	right := size.Width
+	right, title := size.Width, o[0].MinSize().Width+theme.Space
 	place := func(i int, width float32) {
 		right -= width
 		o[i].Move(fyne.NewPos(right, 0))
@@ -184,14 +184,14 @@ func (header) Layout(o []fyne.CanvasObject, size fyne.Size) {
 	}
 	place(4, o[4].MinSize().Width)
 	for _, i := range []int{3, 2} {
-		if width := o[i].MinSize().Width; right-width >= narrowestHeading+narrowestSearch+2*theme.Space {
+		if width := o[i].MinSize().Width; right-width >= title+narrowestSearch+2*theme.Space {
 			o[i].Show()
 			place(i, width)
 		} else {
 			o[i].Hide()
 		}
 	}
-	place(1, min(widestSearch, right-narrowestHeading))
+	place(1, min(widestSearch, right-title))
 	o[0].Move(fyne.NewPos(0, 0))
 	o[0].Resize(fyne.NewSize(max(right, 0), size.Height))
 }
@@ -200,14 +200,13 @@ func (header) Layout(o []fyne.CanvasObject, size fyne.Size) {
 type inviting struct {
 	root  *fyne.Container
 	title *kit.Text
-	text  *widget.Label
+	text  *kit.Words
 	add   *widget.Button
 }
 
 func newInviting(add func()) *inviting {
-	i := &inviting{title: kit.NewText(""), text: kit.Sentence("", true), add: kit.Primary(lang.L("Add link"), "add", add)}
+	i := &inviting{title: kit.NewText(""), text: kit.Sentence("", true).Centered(), add: kit.Primary(lang.L("Add link"), "add", add)}
 	i.title.Scale, i.title.Bold, i.title.Align = stock.SizeNameSubHeadingText, true, fyne.TextAlignCenter
-	i.text.Alignment = fyne.TextAlignCenter
 	mark := widget.NewIcon(theme.Mark())
 	i.root = container.NewCenter(kit.Fixed(kit.Column(theme.Space,
 		container.NewCenter(container.NewGridWrap(fyne.NewSize(72, 72), mark)), i.title, i.text, container.NewCenter(i.add)), 45*theme.Space))
@@ -224,9 +223,7 @@ func (i *inviting) show(b *model.Book, q model.Query) {
 		text = lang.L("Paste a link anywhere in this window, or drop one on it. Blue bytes come from the publisher's servers, violet ones from other people's computers.")
 	}
 	i.title.Set(title)
-	if i.text.Text != text {
-		i.text.SetText(text)
-	}
+	i.text.Set(text)
 	if add {
 		i.add.Show()
 	} else {

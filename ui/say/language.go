@@ -3,6 +3,7 @@ package say
 import (
 	"fmt"
 
+	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/lang"
 
 	"github.com/tributary-dl/tributary/assets/translations"
@@ -12,8 +13,18 @@ import (
 // is built. Fyne chooses by the system's locale and cannot be told otherwise, so a chosen language is registered as
 // that locale's own.
 func Use(code string) error {
-	if err := lang.AddTranslationsFS(translations.Files, "."); err != nil {
+	files, err := translations.Files.ReadDir(".")
+	if err != nil {
 		return fmt.Errorf("read the translations: %w", err)
+	}
+	for _, f := range files {
+		raw, err := translations.Files.ReadFile(f.Name())
+		if err != nil {
+			return fmt.Errorf("read the translations: %w", err)
+		}
+		if err := lang.AddTranslations(fyne.NewStaticResource(f.Name(), raw)); err != nil {
+			return fmt.Errorf("read the translation %s: %w", f.Name(), err)
+		}
 	}
 	if code == "" {
 		return nil

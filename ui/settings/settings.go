@@ -113,7 +113,7 @@ func (v *View) Show(s api.Settings, locks model.Locks) {
 			}
 		}
 		if locked {
-			f.remark.Paint(lang.L("Set by your administrator in {{.file}}", map[string]any{"file": by}), theme.Muted)
+			tell(f.remark, lang.L("Set by your administrator in {{.file}}", map[string]any{"file": by}), theme.Muted)
 		}
 	}
 }
@@ -121,7 +121,17 @@ func (v *View) Show(s api.Settings, locks model.Locks) {
 // Complain shows next to a setting why the service refused a value.
 func (v *View) Complain(name, why string) {
 	if f := v.fields[name]; f != nil {
-		f.remark.Paint(why, stock.ColorNameError)
+		tell(f.remark, why, stock.ColorNameError)
+	}
+}
+
+// tell shows a remark; an empty one takes no room.
+func tell(remark *kit.Text, text string, color fyne.ThemeColorName) {
+	remark.Paint(text, color)
+	if text == "" {
+		remark.Hide()
+	} else {
+		remark.Show()
 	}
 }
 
@@ -134,10 +144,11 @@ func line(name string, control fyne.CanvasObject, remark *kit.Text) fyne.CanvasO
 	n := kit.NewText(name)
 	n.Cut = true
 	right := control
-	if remark != nil {
-		right = kit.Column(2, control, remark)
+	if remark == nil {
+		return container.New(halves{}, kit.Middle(n), kit.Middle(right))
 	}
-	return container.New(halves{}, kit.Middle(n), kit.Middle(right))
+	remark.Hide() // until it has something to say
+	return kit.Column(2, container.New(halves{}, kit.Middle(n), kit.Middle(right)), container.New(halves{}, kit.NewText(""), remark))
 }
 
 // halves gives names two fifths of the width, so that all controls of the page begin at one line.
@@ -161,7 +172,7 @@ func (v *View) add(name string, show func(api.Settings), able ...fyne.Disableabl
 }
 
 // entry is a field whose text is taken over when it is left or Enter is pressed.
-func (v *View) entry(name, title, hint string, value func(api.Settings) string, parse func(string) (api.SettingsPatch, string)) fyne.CanvasObject {
+func (v *View) entry(name, title, hint string, beside fyne.CanvasObject, value func(api.Settings) string, parse func(string) (api.SettingsPatch, string)) fyne.CanvasObject {
 	e := &settled{Entry: kit.NewEntry(hint)}
 	e.ExtendBaseWidget(e)
 	e.PlaceHolder = hint
@@ -177,10 +188,10 @@ func (v *View) entry(name, title, hint string, value func(api.Settings) string, 
 			}
 		}
 		if fault != "" {
-			remark.Paint(fault, stock.ColorNameError)
+			tell(remark, fault, stock.ColorNameError)
 			return
 		}
-		remark.Paint("", theme.Muted)
+		tell(remark, "", theme.Muted)
 		v.do.Change(patch)
 	}
 	remark = v.add(name, func(s api.Settings) {
@@ -191,7 +202,10 @@ func (v *View) entry(name, title, hint string, value func(api.Settings) string, 
 			}
 		}
 	}, e)
-	return line(title, e, remark)
+	if beside == nil {
+		return line(title, e, remark)
+	}
+	return line(title, container.NewBorder(nil, nil, nil, beside, e), remark)
 }
 
 // settled is a text field that tells when the user is done with it.
@@ -219,11 +233,11 @@ func (s *settled) TypedKey(k *fyne.KeyEvent) {
 }
 
 func (v *View) text(name, title, hint string, value func(api.Settings) string, patch func(string) api.SettingsPatch) fyne.CanvasObject {
-	return v.entry(name, title, hint, value, func(t string) (api.SettingsPatch, string) { return patch(t), "" })
+	return v.entry(name, title, hint, nil, value, func(t string) (api.SettingsPatch, string) { return patch(t), "" })
 }
 
 func (v *View) number(name, title string, value func(api.Settings) int, patch func(int) api.SettingsPatch) fyne.CanvasObject {
-	return v.entry(name, title, lang.L("no limit"), func(s api.Settings) string { return strconv.Itoa(value(s)) }, func(t string) (api.SettingsPatch, string) {
+	return v.entry(name, title, lang.L("no limit"), nil, func(s api.Settings) string { return strconv.Itoa(value(s)) }, func(t string) (api.SettingsPatch, string) {
 		n, err := strconv.Atoi(t)
 		if t != "" && err != nil {
 			return api.SettingsPatch{}, lang.L("Type a whole number.")
@@ -233,7 +247,7 @@ func (v *View) number(name, title string, value func(api.Settings) int, patch fu
 }
 
 func (v *View) bytes(name, title, per string, value func(api.Settings) int64, patch func(int64) api.SettingsPatch) fyne.CanvasObject {
-	return v.entry(name, title, lang.L("no limit"), func(s api.Settings) string {
+	return v.entry(name, title, lang.L("no limit"), nil, func(s api.Settings) string {
 		if n := value(s); n > 0 {
 			return say.Bytes(n) + per
 		}
@@ -248,13 +262,13 @@ func (v *View) bytes(name, title, per string, value func(api.Settings) int64, pa
 }
 
 func (v *View) folder() fyne.CanvasObject {
-	var row fyne.CanvasObject
 	choose := kit.Plain("", "folder_open", func() {
 		v.do.ChooseFolder(func(dir string) { v.do.Change(api.SettingsPatch{Dir: &dir}) })
 	})
-	row = v.text("dir", lang.L("Save files in"), "", func(s api.Settings) string { return s.Dir }, func(t string) api.SettingsPatch { return api.SettingsPatch{Dir: &t} })
+	row := v.entry("dir", lang.L("Save files in"), "", choose, func(s api.Settings) string { return s.Dir },
+		func(t string) (api.SettingsPatch, string) { return api.SettingsPatch{Dir: &t}, "" })
 	v.fields["dir"].able = append(v.fields["dir"].able, choose)
-	return container.NewBorder(nil, nil, nil, container.NewVBox(choose), row)
+	return row
 }
 
 func (v *View) share() fyne.CanvasObject {
@@ -304,7 +318,7 @@ func (v *View) languageChoice() fyne.CanvasObject {
 		if i := s.SelectedIndex(); i > 0 {
 			v.prefs.Language = languages[i-1].code
 		}
-		remark.Set(lang.L("Open the window again to see it."))
+		tell(remark, lang.L("Open the window again to see it."), theme.Muted)
 		v.do.Prefer(v.prefs)
 	}
 	return line(lang.L("Language"), s, remark)

@@ -33,10 +33,10 @@ type View struct {
 	do                       Actions
 	now                      func() time.Time
 	position                 *kit.Segmented
-	meaning                  *widget.Label
+	meaning                  *kit.Words
 	lock                     *kit.Text
 	paused                   *fyne.Container
-	pausedWhy                *widget.Label
+	pausedWhy                *kit.Words
 	today, week, month, rate *kit.Text
 	held                     *kit.Text
 	files                    *given
@@ -97,7 +97,7 @@ func (v *View) Show(s api.SharingStatus, settings api.Settings, locks model.Lock
 			v.position.Set(i)
 		}
 	}
-	setText(v.meaning, meanings[s.Sharing])
+	v.meaning.Set(meanings[s.Sharing])
 	if by, locked := locks["sharing"]; locked {
 		v.position.Disable()
 		v.lock.Set(lang.L("Set by your administrator in {{.file}}", map[string]any{"file": by}))
@@ -107,7 +107,7 @@ func (v *View) Show(s api.SharingStatus, settings api.Settings, locks model.Lock
 		v.lock.Hide()
 	}
 	if s.PausedWhy != "" && s.Sharing != api.SharingOff {
-		setText(v.pausedWhy, lang.L("Sharing rests right now: {{.reason}}", map[string]any{"reason": s.PausedWhy}))
+		v.pausedWhy.Set(lang.L("Sharing rests right now: {{.reason}}", map[string]any{"reason": s.PausedWhy}))
 		v.paused.Show()
 	} else {
 		v.paused.Hide()
@@ -121,12 +121,6 @@ func (v *View) Show(s api.SharingStatus, settings api.Settings, locks model.Lock
 	from := v.now().AddDate(0, 0, -6).Format(time.DateOnly)
 	v.files.show(model.GivenByFile(s.Ledger, from))
 	v.publishers.show(model.GivenByPublisher(s.Ledger, from))
-}
-
-func setText(l *widget.Label, text string) {
-	if l.Text != text {
-		l.SetText(text)
-	}
 }
 
 func limitsText(s api.Settings) string {

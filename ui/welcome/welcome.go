@@ -66,7 +66,7 @@ func New(do Actions, s api.Settings, locks model.Locks) *View {
 }
 
 func screen(title, text string, control fyne.CanvasObject) fyne.CanvasObject {
-	return kit.Column(theme.Space, kit.Heading(title), kit.Sentence(text, true), control)
+	return kit.Column(theme.Space*3/2, kit.Heading(title), kit.Sentence(text, true), control)
 }
 
 // Object is what a window shows.
