@@ -19,8 +19,8 @@ SERVICE := ./app/tributaryd ./app/tributaryctl
 .PHONY: build test test-needs vet lint demo bench fuzz-smoke clean
 
 build: ## the programs, into bin/
-	CGO_ENABLED=0 go build -trimpath -o bin/ $(SERVICE)
-	CGO_ENABLED=0 go build -trimpath -o bin/tributary-control ./control
+	CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o bin/ $(SERVICE)
+	CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o bin/tributary-control ./control
 
 # The race detector needs a C compiler; the network and power-cut tests need root, and say so without it.
 test: test-needs build vet ## everything that must pass before a change lands

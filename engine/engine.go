@@ -64,6 +64,7 @@ type Engine struct {
 	upload   *budget.Limiter
 	feed     *feed
 	ledger   *uploads
+	offers   offers
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -153,7 +154,7 @@ func (e *Engine) restore() error {
 // run makes a download and starts its goroutine.
 func (e *Engine) run(r download.Record) *download.Download {
 	c := download.Config{Edge: e.edges, Disk: e.disk, Marks: marks{e.store}, Journal: e.journal, Limit: e.download, Publish: e.publish,
-		Settings: e.Settings, CleanBoot: e.store.Clean(), Log: e.log.With("component", "download")}
+		Settings: e.Settings, MayOffer: e.offers.may, CleanBoot: e.store.Clean(), Log: e.log.With("component", "download")}
 	if e.peers != nil {
 		c.Peering = e.peers
 	}
@@ -163,13 +164,15 @@ func (e *Engine) run(r download.Record) *download.Download {
 	e.mu.Unlock()
 	e.work.Add(1)
 	go func() { defer e.work.Done(); d.Run(e.ctx) }()
+	e.look() // its first snapshot was published before the queue could find it
 	return d
 }
 
 func (e *Engine) publish(s api.Download) {
 	e.ledger.count(s)
-	e.feed.set(s)
-	e.look()
+	if before, known := e.feed.set(s); !known || before.State != s.State {
+		e.look()
+	}
 }
 
 // closeTime bounds the wait for a disk that hangs.
@@ -194,7 +197,8 @@ func (e *Engine) look() {
 	}
 }
 
-// runQueue admits downloads in the order of their priority, as many as the settings allow.
+// runQueue admits downloads in the order of their priority, as many as the settings allow, and keeps what is
+// offered to peers within its room.
 func (e *Engine) runQueue() {
 	for {
 		select {
@@ -202,9 +206,15 @@ func (e *Engine) runQueue() {
 			return
 		case <-e.kick:
 		}
-		room := e.Settings().MaxActive
+		list, settings := e.List(), e.Settings()
+		for _, id := range e.offers.settle(list, settings.KeepShared) {
+			if d, err := e.find(id); err == nil {
+				d.SettingsChanged(e.ctx)
+			}
+		}
+		room := settings.MaxActive
 		waiting := []api.Download{}
-		for _, s := range e.List() {
+		for _, s := range list {
 			switch {
 			case download.Active(s.State):
 				room--

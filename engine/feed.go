@@ -27,11 +27,14 @@ func newFeed() *feed {
 	return &feed{newest: map[string]api.Download{}, watchers: map[*watcher]bool{}}
 }
 
-func (f *feed) set(s api.Download) {
+// set takes the newest snapshot and returns the one before it.
+func (f *feed) set(s api.Download) (before api.Download, known bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	before, known = f.newest[s.ID]
 	f.newest[s.ID] = s
 	f.tell(s.ID)
+	return before, known
 }
 
 func (f *feed) remove(id string) {

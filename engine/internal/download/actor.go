@@ -29,6 +29,7 @@ type actor struct {
 	problem  *api.Problem
 	admitted bool // the queue lets it be active; lost when it comes to rest
 	removed  bool
+	noRanges bool // the server does not give parts, whatever it says
 	wrong    int  // pieces from the edge with a wrong hash, since the user last asked for it
 	opening  bool // a worker opens the finished file
 

@@ -169,6 +169,13 @@ func (a *actor) edgeFailed(t *transfer, err error) {
 		a.startIfWanted() // resolving again finds the new version and starts anew
 		return
 	}
+	if ok && e.Kind == edge.NoRanges && !a.noRanges {
+		a.noRanges = true // said it has ranges, but does not give them: take the whole in one stream
+		a.stopActivity()
+		a.setState(api.StateQueued)
+		a.startIfWanted()
+		return
+	}
 	t.edgeErr = err
 	if now.Before(t.edgeRetry) {
 		return

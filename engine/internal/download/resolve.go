@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -97,6 +98,9 @@ func (a *actor) resolved(act *activity, res *edge.Resource, raw []byte, err erro
 	}
 	if a.manifest != nil {
 		res.Size = a.manifest.Length // the publisher's word, not the server's
+	}
+	if a.noRanges {
+		res.Ranges = false
 	}
 	a.rec.Resource = res
 	a.reserve(act)
@@ -206,6 +210,9 @@ func openFile(ctx context.Context, c Config, id, dir, name string, l storage.Lay
 		// Marks of an earlier file would make a later run take holes of this one for durable pieces.
 		if err := c.Marks.ClearDurable(id, nil); err != nil {
 			return nil, err
+		}
+		if err := os.MkdirAll(dir, 0o777); err != nil {
+			return nil, fmt.Errorf("%w: %w", storage.ErrFolder, err)
 		}
 		return c.Disk.Create(ctx, id, dir, name, l)
 	}

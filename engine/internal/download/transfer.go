@@ -60,6 +60,7 @@ type transfer struct {
 	meter     meter
 	savedAt   time.Time
 	tracedAt  time.Time
+	lookedAt  time.Duration // since began
 	reported  time.Time
 	streaming bool
 }
@@ -258,7 +259,10 @@ func (t *transfer) edgeBytes() (n int64) {
 	return n
 }
 
+// refreshPieces takes over what peers have done. Time in which this machine itself stood still counts for nobody's idleness.
 func (t *transfer) refreshPieces(elapsed time.Duration) {
+	frozen := elapsed - t.lookedAt - tickEvery
+	t.lookedAt = elapsed
 	t.swarm.Progress(t.progress)
 	t.holders = t.swarm.Availability(t.holders)
 	for i := range t.pieces {
@@ -268,6 +272,8 @@ func (t *transfer) refreshPieces(elapsed time.Duration) {
 		p, now := &t.pieces[i], t.progress[i]
 		if now.Outstanding != p.Outstanding || now.Received != p.Received {
 			t.touched[i] = elapsed
+		} else if frozen > tickEvery {
+			t.touched[i] += frozen
 		}
 		p.Outstanding, p.Received, p.Idle = now.Outstanding, now.Received, elapsed-t.touched[i]
 		if i < len(t.holders) {

@@ -26,9 +26,10 @@ type mirror struct {
 	current   location // where redirects led the last time
 	validator Validator
 	inFlight  int
-	limit     int // requests at a time; falls when the server says it is busy
-	failures  int // in a row
-	strikes   int // wrong bytes, in all
+	limit     int       // requests at a time; falls when the server says it is busy
+	failures  int       // in a row
+	failedAt  time.Time // when failures last rose
+	strikes   int       // wrong bytes, in all
 	restUntil time.Time
 	err       *Error // the last one; nil after a success
 
@@ -50,8 +51,12 @@ func (m *mirror) succeeded(n int64, took time.Duration, now time.Time) {
 func (m *mirror) failed(e *Error, n int64, took time.Duration, now time.Time, random float64) {
 	m.measure(n, took)
 	m.errors++
-	m.failures++
 	m.err = e
+	if m.failures > 0 && now.Add(-took).Before(m.failedAt) {
+		return // it was under way already when another failed: one trouble, not two
+	}
+	m.failures++
+	m.failedAt = now
 	rest := longRest
 	switch {
 	case e.RetryAfter > 0:

@@ -24,7 +24,9 @@ const (
 	firstPause   = time.Second      // after a look-up that brought nobody new; doubles up to lookAgain
 	meetingTime  = 6 * time.Second  // after which introductions have come to an end, well or badly
 	idleSwarm    = 2 * time.Minute  // a shared object without peers keeps its swarm for so long
-	grantReserve = 5 * time.Minute  // before its end a grant is renewed
+	firstRefusal = 3 * time.Second  // a peer that could not be met is not asked for so long; doubles
+	lastRefusal  = 2 * time.Minute
+	grantReserve = 5 * time.Minute // before its end a grant is renewed
 )
 
 // member is one object's place among peers. The swarm exists while the object is being downloaded or has
@@ -53,9 +55,10 @@ type member struct {
 
 // known is what is remembered of a peer that was met.
 type known struct {
-	session session.PeerID
-	path    api.PathKind
-	failed  time.Time // last attempt that failed
+	session  session.PeerID
+	path     api.PathKind
+	failures int       // attempts in a row that failed
+	again    time.Time // no attempt before, after a failure
 }
 
 func (m *member) content() protocol.ContentID { return m.object.Manifest.ID }
@@ -182,7 +185,7 @@ func (m *member) useless() (ids []session.PeerID) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for id, k := range m.known {
-		if connected[id] || time.Since(k.failed) < time.Minute {
+		if connected[id] || time.Now().Before(k.again) {
 			ids = append(ids, k.session)
 		}
 	}
@@ -247,7 +250,8 @@ func (m *member) meet(in session.Introduction) {
 	m.mu.Lock()
 	k := known{session: in.Peer}
 	if err != nil {
-		k.failed = time.Now()
+		k.failures = m.known[id].failures + 1
+		k.again = time.Now().Add(min(firstRefusal<<min(k.failures-1, 6), lastRefusal))
 	} else {
 		k.path = link.Kind()
 	}
