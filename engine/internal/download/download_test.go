@@ -32,6 +32,11 @@ type bench struct {
 	store  *store.Store
 	config Config
 
+	manifests map[string][]byte // by download; of the actor's goroutine while it runs
+
+	patience time.Duration // of wait
+	download *Download     // the one that was started last
+
 	mu       sync.Mutex
 	changed  *sync.Cond
 	snapshot api.Download
@@ -39,15 +44,17 @@ type bench struct {
 	ended    chan struct{}
 }
 
-type syncJournal struct{ *store.Store }
+// syncJournal writes at once, in the actor's own goroutine.
+type syncJournal struct{ *bench }
 
 func (j syncJournal) Save(id string, record []byte) <-chan error {
 	reply := make(chan error, 1)
-	reply <- j.PutDownload(id, record)
+	reply <- j.store.PutDownload(id, record)
 	return reply
 }
 
 func (j syncJournal) SaveManifest(id string, raw, record []byte) <-chan error {
+	j.manifests[id] = raw
 	return j.Save(id, record)
 }
 
@@ -56,7 +63,7 @@ type storeMarks struct{ *store.Store }
 func (m storeMarks) Durable(id string) (storage.Bitmap, error) { return m.Store.Durable(id) }
 
 func newBench(t *testing.T) *bench {
-	b := &bench{t: t, dir: t.TempDir()}
+	b := &bench{t: t, dir: t.TempDir(), patience: 30 * time.Second, manifests: map[string][]byte{}}
 	b.changed = sync.NewCond(&b.mu)
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	var err error
@@ -67,7 +74,7 @@ func newBench(t *testing.T) *bench {
 	client := edge.NewClient(edge.Config{Log: log})
 	settings := api.DefaultSettings()
 	settings.Dir = b.dir
-	b.config = Config{Edge: client, Disk: disk, Marks: storeMarks{b.store}, Journal: syncJournal{b.store}, Limit: budget.NewLimiter(-1),
+	b.config = Config{Edge: client, Disk: disk, Marks: storeMarks{b.store}, Journal: syncJournal{b}, Limit: budget.NewLimiter(-1),
 		Publish: b.publish, Settings: func() api.Settings { return settings }, Log: log}
 	t.Cleanup(func() {
 		client.Close()
@@ -87,6 +94,7 @@ func (b *bench) publish(s api.Download) {
 // start runs a download until the test ends or stop is called.
 func (b *bench) start(r Record) *Download {
 	d := New(b.config, r)
+	b.download = d
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() { defer close(ended); d.Run(ctx) }()
@@ -96,6 +104,21 @@ func (b *bench) start(r Record) *Download {
 		b.t.Fatal(err)
 	}
 	return d
+}
+
+// recorded returns what the state database has of a download.
+func (b *bench) recorded(id string) Record {
+	b.t.Helper()
+	raw, err := b.store.Downloads()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	r, err := ParseRecord(raw[id])
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	r.Manifest = b.manifests[id]
+	return r
 }
 
 // resume lets a download run again, and gives it a place in the queue.
@@ -111,7 +134,7 @@ func (b *bench) resume(d *Download) {
 
 func (b *bench) wait(what string, ok func(api.Download) bool) api.Download {
 	b.t.Helper()
-	timer := time.AfterFunc(30*time.Second, func() { b.mu.Lock(); b.snapshot.Name = "TIMEOUT"; b.mu.Unlock(); b.changed.Broadcast() })
+	timer := time.AfterFunc(b.patience, func() { b.mu.Lock(); b.snapshot.Name = "TIMEOUT"; b.mu.Unlock(); b.changed.Broadcast() })
 	defer timer.Stop()
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -257,11 +280,7 @@ func TestPauseAndRestartKeepWhatIsThere(t *testing.T) {
 	s := b.wait("pause", in(api.StatePaused))
 	b.stop()
 
-	raw, _ := b.store.Downloads()
-	r, err := ParseRecord(raw["d1"])
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := b.recorded("d1")
 	if r.Want != api.WantPause {
 		t.Errorf("the record wants %q after Pause returned", r.Want)
 	}

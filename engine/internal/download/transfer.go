@@ -20,6 +20,7 @@ const (
 	progressSave = 5 * time.Second  // between records while bytes arrive
 	reportEvery  = 30 * time.Second // to the control plane
 	stallTime    = 600 * time.Millisecond
+	edgeSilence  = 2 * time.Second        // after which peers may be asked for what the edge was asked for
 	inFlight     = 500 * time.Millisecond // of work at the edge while peers are about
 	peersMayCome = 3 * time.Second        // after the start; later the edge works as if there were none
 	noLimit      = -1                     // of a budget.Limiter
@@ -54,6 +55,8 @@ type transfer struct {
 	heldBack  atomic.Bool    // allowance is less than the edge would give
 	prefixes  map[int][]byte // beginnings of pieces whose request broke off
 
+	edgeSeen  int64     // bytes from all edges
+	edgeMoved time.Time // when they last became more, or nothing was asked for
 	edgeErr   error     // the last request's, until one works again
 	edgeRetry time.Time // no request before
 	edgeWait  time.Duration
@@ -194,6 +197,7 @@ func (a *actor) tick() {
 		return
 	}
 	a.schedule(t, now)
+	t.lend(now)
 	if a.gaveUp(t, now) {
 		return
 	}
@@ -225,6 +229,9 @@ func (a *actor) look(t *transfer, now time.Time) {
 		totals = t.countSwarm(a)
 	}
 	edgeBytes := t.edgeBytes()
+	if edgeBytes != t.edgeSeen || t.claims == 0 {
+		t.edgeSeen, t.edgeMoved = edgeBytes, now
+	}
 	t.meter.add(now, edgeBytes, totals.Received, totals.Sent)
 	t.allowance = t.pacer.Step(hybrid.Sample{Now: elapsed, EdgeBytes: edgeBytes, PeerBytes: totals.Received,
 		Remaining: max(0, a.total()-a.file.Progress().VerifiedLength), Peers: totals.Delivering, EdgeAlive: t.edgeErr == nil})
@@ -323,6 +330,19 @@ func (t *transfer) slots(connections int, edgeRate float64) int {
 		return min(connections, max(busy, 4))
 	}
 	return min(connections, max(busy, 1))
+}
+
+// lend lets peers be asked for claimed pieces when the edge has been silent for long: it may take half a minute
+// until a request to a server that does not answer is given up.
+func (t *transfer) lend(now time.Time) {
+	if t.swarm == nil || t.counted.Delivering == 0 || now.Sub(t.edgeMoved) < edgeSilence {
+		return
+	}
+	for i := range t.pieces {
+		if t.pieces[i].Claimed && !t.done[i] {
+			t.swarm.Want(i)
+		}
+	}
 }
 
 // claim takes pieces away from peers. A peer may have been asked in the meantime: then the piece stays
