@@ -25,6 +25,7 @@ type Options struct {
 	Socket string // of the service; empty: the user's own
 	Data   string // of the service that is started if none answers; empty: the user's own
 	Alone  bool   // start no other program of ours: neither the service nor the tray
+	Paste  bool   // offer what is on the clipboard for download
 }
 
 // Place is an Options with every path known.

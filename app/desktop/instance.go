@@ -16,6 +16,7 @@ import (
 type Hello struct {
 	Links []string `json:"links,omitempty"` // whatever stood on the command line
 	Show  bool     `json:"show,omitempty"`  // come to the front
+	Paste bool     `json:"paste,omitempty"` // offer what is on the clipboard for download
 	Quit  bool     `json:"quit,omitempty"`
 }
 

@@ -17,6 +17,7 @@ func main() {
 	flag.StringVar(&o.Socket, "socket", "", "the service's `SOCKET` (default: the user's own)")
 	flag.StringVar(&o.Data, "data", "", "the data `FOLDER` of a service that is started if none answers")
 	flag.BoolVar(&o.Alone, "alone", false, "start neither the service nor the tray")
+	flag.BoolVar(&o.Paste, "paste", false, "offer what is on the clipboard for download")
 	flag.Usage = func() {
 		fmt.Fprintln(os.Stderr, "Usage: tributary [flags] [LINK...]\n\nOpens the window. Links are offered for download.")
 		flag.PrintDefaults()

@@ -30,7 +30,7 @@ func Run(o desktop.Options, links []string, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	instance, err := place.Claim("window", desktop.Hello{Links: links, Show: true})
+	instance, err := place.Claim("window", desktop.Hello{Links: links, Paste: o.Paste, Show: true})
 	if errors.Is(err, desktop.ErrHandedOver) {
 		return nil
 	}
@@ -58,19 +58,15 @@ func Run(o desktop.Options, links []string, log *slog.Logger) error {
 	a.Lifecycle().SetOnStarted(func() {
 		log.Info("the window is open")
 		u.Start()
-		if len(links) > 0 {
-			u.OpenLinks(strings.Join(links, "\n"))
-		}
+		take(u, a, desktop.Hello{Links: links, Paste: o.Paste})
 	})
 	instance.Serve(func(h desktop.Hello) {
 		fyne.Do(func() {
-			switch {
-			case h.Quit:
+			if h.Quit {
 				a.Quit()
 				return
-			case len(h.Links) > 0:
-				u.OpenLinks(strings.Join(h.Links, "\n"))
 			}
+			take(u, a, h)
 			w.Show()
 			w.RequestFocus()
 		})
@@ -81,6 +77,16 @@ func Run(o desktop.Options, links []string, log *slog.Logger) error {
 	w.ShowAndRun()
 	u.Stop()
 	return nil
+}
+
+// take offers for download what a start came with.
+func take(u *ui.UI, a fyne.App, h desktop.Hello) {
+	switch {
+	case len(h.Links) > 0:
+		u.OpenLinks(strings.Join(h.Links, "\n"))
+	case h.Paste:
+		u.OpenLinks(a.Clipboard().Content())
+	}
 }
 
 // startOthers starts the service, if none answers, and the tray, which goes on when the window is closed.
