@@ -37,11 +37,30 @@ type bench struct {
 	patience time.Duration // of wait
 	download *Download     // the one that was started last
 
-	mu       sync.Mutex
-	changed  *sync.Cond
-	snapshot api.Download
-	stop     context.CancelFunc
-	ended    chan struct{}
+	stop context.CancelFunc
+
+	mu        sync.Mutex
+	changed   *sync.Cond
+	snapshot  api.Download
+	settings  api.Settings
+	asked     int   // for the settings
+	published int   // snapshots
+	saved     int   // records
+	broken    error // of the journal
+}
+
+func (b *bench) current() api.Settings {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.asked++
+	return b.settings
+}
+
+// set changes what mu guards.
+func (b *bench) set(change func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	change()
 }
 
 // syncJournal writes at once, in the actor's own goroutine.
@@ -49,7 +68,14 @@ type syncJournal struct{ *bench }
 
 func (j syncJournal) Save(id string, record []byte) <-chan error {
 	reply := make(chan error, 1)
-	reply <- j.store.PutDownload(id, record)
+	j.mu.Lock()
+	j.saved++
+	err := j.broken
+	j.mu.Unlock()
+	if err == nil {
+		err = j.store.PutDownload(id, record)
+	}
+	reply <- err
 	return reply
 }
 
@@ -72,10 +98,10 @@ func newBench(t *testing.T) *bench {
 	}
 	disk := storage.NewCommitter(storage.Config{Marker: b.store, Log: log})
 	client := edge.NewClient(edge.Config{Log: log})
-	settings := api.DefaultSettings()
-	settings.Dir = b.dir
+	b.settings = api.DefaultSettings()
+	b.settings.Dir = filepath.Join(b.dir, "files")
 	b.config = Config{Edge: client, Disk: disk, Marks: storeMarks{b.store}, Journal: syncJournal{b}, Limit: budget.NewLimiter(-1),
-		Publish: b.publish, Settings: func() api.Settings { return settings }, Log: log}
+		Publish: b.publish, Settings: b.current, Log: log}
 	t.Cleanup(func() {
 		client.Close()
 		disk.Close(context.Background())
@@ -87,12 +113,13 @@ func newBench(t *testing.T) *bench {
 func (b *bench) publish(s api.Download) {
 	b.mu.Lock()
 	b.snapshot = s
+	b.published++
 	b.mu.Unlock()
 	b.changed.Broadcast()
 }
 
-// start runs a download until the test ends or stop is called.
-func (b *bench) start(r Record) *Download {
+// launch runs a download until the test ends or stop is called. It waits for its place in the queue.
+func (b *bench) launch(r Record) *Download {
 	d := New(b.config, r)
 	b.download = d
 	ctx, cancel := context.WithCancel(context.Background())
@@ -100,10 +127,21 @@ func (b *bench) start(r Record) *Download {
 	go func() { defer close(ended); d.Run(ctx) }()
 	b.stop = func() { cancel(); <-ended }
 	b.t.Cleanup(b.stop)
-	if err := d.Admit(ctx, true); err != nil {
+	return d
+}
+
+// start launches a download and gives it a place in the queue.
+func (b *bench) start(r Record) *Download {
+	d := b.launch(r)
+	b.admit()
+	return d
+}
+
+func (b *bench) admit() {
+	b.t.Helper()
+	if err := b.download.Admit(b.t.Context(), true); err != nil {
 		b.t.Fatal(err)
 	}
-	return d
 }
 
 // recorded returns what the state database has of a download.
@@ -127,9 +165,7 @@ func (b *bench) resume(d *Download) {
 	if err := d.Resume(b.t.Context()); err != nil {
 		b.t.Fatal(err)
 	}
-	if err := d.Admit(b.t.Context(), true); err != nil {
-		b.t.Fatal(err)
-	}
+	b.admit()
 }
 
 func (b *bench) wait(what string, ok func(api.Download) bool) api.Download {
@@ -194,7 +230,7 @@ func TestPlainDownloadArrivesWholeAndNamed(t *testing.T) {
 		t.Fatalf("state %s: %+v", s.State, s.Problem)
 	}
 	checkFile(t, s.Path, data)
-	if filepath.Dir(s.Path) != b.dir {
+	if filepath.Dir(s.Path) != b.settings.Dir {
 		t.Errorf("the file went to %s", s.Path)
 	}
 	sum := sha256.Sum256(data)
@@ -342,7 +378,7 @@ func TestWrongChecksumNeverGetsTheName(t *testing.T) {
 	if s.State != api.StateFailed || s.Problem.Code != api.CodeChecksum {
 		t.Fatalf("%s: %+v", s.State, s.Problem)
 	}
-	if _, err := os.Stat(filepath.Join(b.dir, "file.bin")); err == nil {
+	if _, err := os.Stat(filepath.Join(b.settings.Dir, "file.bin")); err == nil {
 		t.Error("the file has its name")
 	}
 }

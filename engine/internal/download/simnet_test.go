@@ -63,6 +63,13 @@ func (h *host) freeze() {
 	}
 }
 
+// wake lets it take connections again; those that were frozen stay so.
+func (h *host) wake() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.dead, h.mute = false, false
+}
+
 var errDead = errors.New("connection refused")
 
 const (

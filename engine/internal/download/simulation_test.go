@@ -63,6 +63,10 @@ func simulate(t *testing.T, size int, down, rate float64, mode protocol.Mode, st
 
 func (w *world) serve(rw http.ResponseWriter, r *http.Request) {
 	rw.Header().Set("ETag", `"v1"`)
+	if r.URL.Path == "/nothing" {
+		http.NotFound(rw, r)
+		return
+	}
 	if r.URL.Path == "/manifest" {
 		http.ServeContent(rw, r, "", time.Time{}, bytes.NewReader(w.object.raw))
 		return

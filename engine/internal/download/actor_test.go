@@ -1,0 +1,396 @@
+package download
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tributary-dl/tributary/control/protocol"
+	"github.com/tributary-dl/tributary/engine/api"
+	"github.com/tributary-dl/tributary/engine/internal/storage"
+)
+
+// gate is a Journal that keeps a file from getting its name until it is opened.
+type gate struct {
+	Journal
+	opened chan struct{}
+}
+
+func (g gate) Save(id string, record []byte) <-chan error {
+	reply := make(chan error, 1)
+	saved := g.Journal.Save(id, record)
+	if !strings.Contains(string(record), `"stage":"`+string(storage.StageRenaming)) {
+		return saved
+	}
+	go func() {
+		<-g.opened
+		reply <- <-saved
+	}()
+	return reply
+}
+
+// reach brings a download into a state and returns what lets it go on from there.
+func (w *world) reach(t *testing.T, state api.State) (proceed func()) {
+	t.Helper()
+	proceed = func() {}
+	r := record(edgeURL)
+	switch state {
+	case api.StateQueued:
+		w.launch(r)
+		return proceed
+	case api.StateResolving:
+		w.edge.freeze()
+		proceed = w.edge.wake
+	case api.StateFinishing:
+		opened := make(chan struct{})
+		w.config.Journal = gate{w.config.Journal, opened}
+		proceed = func() { close(opened) }
+	case api.StatePaused:
+		r.Want = api.WantPause
+		w.launch(r)
+		return func() { w.resume(w.download) }
+	case api.StateWaiting:
+		w.edge.kill()
+		proceed = w.edge.wake
+	case api.StateFailed:
+		r.Request.URL = "http://edge.example/nothing"
+	}
+	w.start(r)
+	w.wait(string(state), func(s api.Download) bool {
+		return s.State == state && (state != api.StateDownloading || half(s))
+	})
+	synctest.Wait()
+	return proceed
+}
+
+var states = []api.State{api.StateQueued, api.StateResolving, api.StateDownloading, api.StateFinishing, api.StateComplete,
+	api.StatePaused, api.StateWaiting, api.StateFailed}
+
+// eachState runs a story once in each state.
+func eachState(t *testing.T, story func(t *testing.T, w *world, state api.State, proceed func())) {
+	for _, state := range states {
+		t.Run(string(state), func(t *testing.T) {
+			simulate(t, 8*mib, 10*mib, 4*mib, protocol.ModeSpeed, func(t *testing.T, w *world) {
+				story(t, w, state, w.reach(t, state))
+			})
+		})
+	}
+}
+
+func TestPauseInEachState(t *testing.T) {
+	eachState(t, func(t *testing.T, w *world, state api.State, proceed func()) {
+		err := w.download.Pause(t.Context())
+		s := w.download.Snapshot()
+		if allowed[state]["pause"] {
+			if err != nil || s.State != api.StatePaused || s.Want != api.WantPause {
+				t.Errorf("Pause() = %v, state %s; want paused", err, s.State)
+			}
+			proceed()
+			w.resume(w.download)
+			w.complete(t)
+			return
+		}
+		if api.CodeOf(err) != api.ErrConflict || s.State != state {
+			t.Errorf("Pause() = %v, state %s; want a conflict and no change", err, s.State)
+		}
+		proceed()
+	})
+}
+
+func TestResumeInEachState(t *testing.T) {
+	eachState(t, func(t *testing.T, w *world, state api.State, proceed func()) {
+		err := w.download.Resume(t.Context())
+		if (err == nil) != allowed[state]["resume"] {
+			t.Errorf("Resume() = %v; allowed is %v", err, allowed[state]["resume"])
+		}
+		if err := w.download.Admit(t.Context(), true); err != nil {
+			t.Error(err)
+		}
+		proceed()
+		if state != api.StateFailed {
+			w.complete(t)
+		}
+	})
+}
+
+// What the user removes is gone, at once and with its part file; a finished file is the user's.
+func TestRemoveInEachState(t *testing.T) {
+	eachState(t, func(t *testing.T, w *world, state api.State, proceed func()) {
+		if state == api.StateFinishing {
+			time.AfterFunc(time.Second, proceed) // a name that is being given cannot be taken back
+		}
+		if err := w.download.Remove(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		files, _ := os.ReadDir(w.settings.Dir)
+		for _, f := range files {
+			names = append(names, f.Name())
+		}
+		whole := state == api.StateComplete || state == api.StateFinishing
+		if got := strings.Join(names, " "); got != "" && !whole || got != "object.bin" && whole {
+			t.Errorf("the folder holds %q", got)
+		}
+		if err := w.download.Pause(t.Context()); !errors.Is(err, ErrClosed) {
+			t.Errorf("Pause() = %v after Remove; want ErrClosed", err)
+		}
+	})
+}
+
+// The service may be stopped at any time; the next start goes on.
+func TestStopInEachState(t *testing.T) {
+	eachState(t, func(t *testing.T, w *world, state api.State, proceed func()) {
+		if state == api.StateFinishing {
+			time.AfterFunc(time.Second, proceed)
+		}
+		w.stop()
+		if state == api.StateQueued || state == api.StatePaused {
+			return // it never ran: what there is of it, the façade has saved
+		}
+		r := w.recorded("d1")
+		if state == api.StateFinishing && !r.Complete {
+			t.Error("the file has its name, but the record does not say so")
+		}
+		w.launch(r)
+		switch state {
+		case api.StateFailed:
+			if s := w.download.Snapshot(); s.State != state || s.Problem == nil {
+				t.Errorf("after the restart: %s, %+v", s.State, s.Problem)
+			}
+			return
+		case api.StateFinishing:
+			proceed = func() {}
+		}
+		proceed()
+		w.admit()
+		w.complete(t)
+	})
+}
+
+func TestStorageFailsInEachState(t *testing.T) {
+	eachState(t, func(t *testing.T, w *world, state api.State, proceed func()) {
+		w.download.StorageFailed(storage.ErrVolumeLost)
+		synctest.Wait()
+		s := w.download.Snapshot()
+		want := state
+		if state == api.StateDownloading {
+			want = api.StateWaiting
+		}
+		if state == api.StateFinishing {
+			// The worker holds the file until the journal has answered.
+			proceed()
+			w.complete(t)
+			return
+		}
+		if s.State != want || want == api.StateWaiting && state == api.StateDownloading && s.Problem.Code != api.CodeVolumeLost {
+			t.Errorf("%s, %+v; want %s", s.State, s.Problem, want)
+		}
+		proceed()
+		if state != api.StateFailed {
+			w.admit()
+			w.complete(t)
+		}
+	})
+}
+
+// While an edge is away, the user sees since when and when it is tried again; that it comes back is noticed.
+func TestWaitingTellsSinceWhenAndUntilWhen(t *testing.T) {
+	simulate(t, 4*mib, 10*mib, 4*mib, protocol.ModeSpeed, func(t *testing.T, w *world) {
+		w.edge.kill()
+		began := time.Now()
+		w.start(record(edgeURL))
+		for range 20 {
+			s := w.wait("waiting", in(api.StateWaiting))
+			if s.Problem == nil || s.Problem.RetryAt == nil || !s.Problem.RetryAt.After(time.Now()) || s.Problem.Since.Sub(began) > time.Second {
+				t.Fatalf("after %v: %+v", time.Since(began), s.Problem)
+			}
+			if wait := time.Until(*s.Problem.RetryAt); wait > time.Minute {
+				t.Errorf("waits %v", wait)
+			}
+			time.Sleep(time.Until(*s.Problem.RetryAt) + time.Second)
+		}
+		d, err := w.download.Detail(t.Context())
+		if err != nil || len(d.Timeline) > 5 {
+			t.Errorf("%v; the timeline has %d entries for one trouble: %+v", err, len(d.Timeline), d.Timeline)
+		}
+		w.edge.wake()
+		if s := w.complete(t); s.Problem != nil {
+			t.Errorf("complete, and yet: %+v", s.Problem)
+		}
+	})
+}
+
+func TestHybridDownloadSaysThatNobodyAnswers(t *testing.T) {
+	simulate(t, 8*mib, 10*mib, 2*mib, protocol.ModeSpeed, func(t *testing.T, w *world) {
+		w.start(record(edgeURL))
+		w.wait("half", half)
+		w.edge.kill()
+		s := w.wait("a problem", func(s api.Download) bool { return s.Problem != nil })
+		if s.Problem.Code != api.CodeEdgeUnreachable || s.Problem.RetryAt == nil {
+			t.Errorf("problem %+v", s.Problem)
+		}
+		w.edge.wake()
+		w.complete(t)
+	})
+}
+
+// A place in the queue can be taken away; what is there stays, and a download that rests has no place any more.
+func TestQueueGivesAndTakesPlaces(t *testing.T) {
+	simulate(t, 8*mib, 10*mib, 2*mib, protocol.ModeSpeed, func(t *testing.T, w *world) {
+		d := w.start(record(edgeURL))
+		w.wait("half", half)
+		if err := d.Admit(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+		s := d.Snapshot()
+		if s.State != api.StateQueued || s.VerifiedBytes < 4*mib {
+			t.Errorf("%s with %d bytes", s.State, s.VerifiedBytes)
+		}
+		sent := w.sent.Load()
+		time.Sleep(time.Hour)
+		if now := w.sent.Load(); now != sent {
+			t.Errorf("the edge sent %d bytes to a download without a place", now-sent)
+		}
+		if err := errors.Join(d.Admit(t.Context(), true), d.Pause(t.Context()), d.Resume(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		if s := d.Snapshot(); s.State != api.StateQueued {
+			t.Errorf("%s: a place from before the pause was used", s.State)
+		}
+		w.admit()
+		w.complete(t)
+	})
+}
+
+// A journal that cannot write is told to whoever asked for a change, and keeps a file from its name, not from coming.
+func TestJournalFails(t *testing.T) {
+	simulate(t, 4*mib, 10*mib, 4*mib, protocol.ModeSpeed, func(t *testing.T, w *world) {
+		broken := errors.New("no journal today")
+		d := w.start(record(edgeURL))
+		w.set(func() { w.broken = broken })
+		if err := d.Move(t.Context(), 3); !errors.Is(err, broken) {
+			t.Errorf("Move() = %v; want the journal's error", err)
+		}
+		s := w.wait("trouble", in(api.StateWaiting, api.StateComplete))
+		if s.State != api.StateWaiting || s.VerifiedBytes != s.TotalBytes {
+			t.Fatalf("%s with %d of %d bytes", s.State, s.VerifiedBytes, s.TotalBytes)
+		}
+		if _, err := os.Stat(filepath.Join(w.settings.Dir, "object.bin")); err == nil {
+			t.Error("the file has its name, but nobody would know after a crash")
+		}
+		w.set(func() { w.broken = nil })
+		w.complete(t)
+	})
+}
+
+// A crash after the file got its name, before the record says so: the next start needs no server to see it.
+func TestNameWasGivenInTheLastMoment(t *testing.T) {
+	simulate(t, 4*mib, 10*mib, 4*mib, protocol.ModeSpeed, func(t *testing.T, w *world) {
+		w.start(record(edgeURL))
+		w.complete(t)
+		w.stop()
+		r := w.recorded("d1")
+		r.Complete, r.Finished, r.SHA256 = false, nil, ""
+		r.File.Stage = storage.StageRenaming
+		w.edge.kill()
+		w.start(r)
+		w.complete(t)
+	})
+}
+
+// Marks of a part file that was deleted must never be taken for those of the next one.
+func TestDeletedPartFileIsBegunAnew(t *testing.T) {
+	simulate(t, 8*mib, 10*mib, 2*mib, protocol.ModeSpeed, func(t *testing.T, w *world) {
+		d := w.start(record(edgeURL))
+		w.wait("half", half)
+		if err := d.Pause(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		r := w.recorded("d1")
+		if err := os.Remove(filepath.Join(r.File.Dir, r.File.Part)); err != nil {
+			t.Fatal(err)
+		}
+		w.resume(d)
+		s := w.wait("failure", in(api.StateFailed))
+		if s.Problem.Code != api.CodeFileTouched {
+			t.Errorf("problem %+v", s.Problem)
+		}
+		w.resume(d)
+		w.wait("a quarter", func(s api.Download) bool { return s.State == api.StateDownloading && s.VerifiedBytes >= 2*mib })
+		w.stop()
+		w.start(w.recorded("d1"))
+		w.complete(t)
+	})
+}
+
+func TestSharedFileThatChangesIsWithdrawn(t *testing.T) {
+	simulate(t, 4*mib, 10*mib, 4*mib, protocol.ModeSpeed, func(t *testing.T, w *world) {
+		w.set(func() { w.settings.Sharing = api.SharingOn })
+		d := w.start(record(edgeURL))
+		if s := w.wait("sharing", in(api.StateComplete)); !s.Shared {
+			t.Fatalf("not shared: %+v", s)
+		}
+		d.StorageFailed(storage.ErrTouched)
+		if s := w.wait("withdrawal", func(s api.Download) bool { return !s.Shared }); s.State != api.StateComplete {
+			t.Errorf("%s", s.State)
+		}
+		w.stop()
+		w.launch(w.recorded("d1"))
+		time.Sleep(time.Minute)
+		if w.download.Snapshot().Shared {
+			t.Error("shared again after a restart")
+		}
+	})
+}
+
+// A finished object that nobody asks for costs nothing.
+func TestSharedObjectAtRestIsSilent(t *testing.T) {
+	simulate(t, 4*mib, 10*mib, 4*mib, protocol.ModeSpeed, func(t *testing.T, w *world) {
+		w.set(func() { w.settings.Sharing = api.SharingOn })
+		w.start(record(edgeURL))
+		w.wait("sharing", func(s api.Download) bool { return s.Shared })
+		time.Sleep(time.Minute)
+		var asked, published, saved int
+		w.set(func() { asked, published, saved = w.asked, w.published, w.saved })
+		const hours = 24
+		time.Sleep(hours * time.Hour)
+		w.set(func() { asked, published, saved = w.asked-asked, w.published-published, w.saved-saved })
+		if asked > 3*hours || published > hours || saved > 0 {
+			t.Errorf("in a day: %d looks at the settings, %d snapshots, %d records written", asked, published, saved)
+		}
+	})
+}
+
+func TestTimelineKeepsTheLatest(t *testing.T) {
+	var r Record
+	for i := range 1000 {
+		r.happened("%d", i)
+	}
+	if n := len(r.Timeline); n != timelineLength || r.Timeline[n-1].Text != "999" {
+		t.Errorf("%d entries, the last %q", n, r.Timeline[n-1].Text)
+	}
+}
+
+func TestReconcile(t *testing.T) {
+	for _, c := range []struct {
+		edge, peers, wasted, had int64
+		want                     Record
+	}{
+		{4, 3, 1, 7, Record{FromEdge: 4, FromPeers: 3, Wasted: 1}},
+		{4, 3, 0, 9, Record{FromEdge: 6, FromPeers: 3}},
+		{4, 3, 0, 5, Record{FromEdge: 4, FromPeers: 1, Wasted: 2}},
+		{4, 3, 0, 2, Record{FromEdge: 2, FromPeers: 0, Wasted: 5}},
+		{4, 3, 0, 0, Record{Wasted: 7}},
+	} {
+		got := Record{FromEdge: c.edge, FromPeers: c.peers, Wasted: c.wasted}
+		got.reconcile(c.had)
+		if got.FromEdge != c.want.FromEdge || got.FromPeers != c.want.FromPeers || got.Wasted != c.want.Wasted {
+			t.Errorf("%+v: edge %d, peers %d, wasted %d", c, got.FromEdge, got.FromPeers, got.Wasted)
+		}
+	}
+}
