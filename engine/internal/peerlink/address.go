@@ -10,7 +10,8 @@ import (
 // addresses is what this machine looks like from inside at one moment.
 type addresses struct {
 	routes []netip.Addr   // the source address towards the Internet, at most one per family, IPv4 first
-	nets   []netip.Prefix // the networks it is attached to
+	nets   []netip.Prefix // of all its interfaces, with its own address in each
+	links  []netip.Prefix // those of nets whose hosts are reached without a router, a tunnel's apart
 }
 
 // The kernel is asked which source address it would use towards these; nothing is sent. They are from
@@ -24,16 +25,12 @@ const (
 // unspecified one it is the only route. Loopback is the last resort, and only if loopback says so.
 func localAddresses(bound netip.Addr, loopback bool) addresses {
 	var a addresses
-	interfaces, err := net.InterfaceAddrs()
+	interfaces, err := net.Interfaces()
 	if err != nil {
 		interfaces = nil // without them there are routes still, or nothing to reach
 	}
 	for _, i := range interfaces {
-		if n, ok := i.(*net.IPNet); ok {
-			if p, ok := prefixOf(n); ok {
-				a.nets = append(a.nets, p)
-			}
-		}
+		a.attach(i)
 	}
 	if !bound.IsUnspecified() {
 		a.routes = []netip.Addr{bound}
@@ -55,6 +52,28 @@ func localAddresses(bound netip.Addr, loopback bool) addresses {
 	return a
 }
 
+// attach takes the networks of an interface.
+func (a *addresses) attach(i net.Interface) {
+	list, err := i.Addrs()
+	if err != nil {
+		return // it has just gone
+	}
+	for _, address := range list {
+		n, ok := address.(*net.IPNet)
+		if !ok {
+			continue
+		}
+		p, ok := prefixOf(n)
+		if !ok {
+			continue
+		}
+		a.nets = append(a.nets, p)
+		if i.Flags&net.FlagPointToPoint == 0 && p.Bits() > 0 {
+			a.links = append(a.links, p)
+		}
+	}
+}
+
 // prefixOf keeps the host's own address in the prefix; netip.Prefix.Contains masks by itself.
 func prefixOf(n *net.IPNet) (netip.Prefix, bool) {
 	addr, ok := netip.AddrFromSlice(n.IP)
@@ -66,8 +85,9 @@ func prefixOf(n *net.IPNet) (netip.Prefix, bool) {
 	return netip.PrefixFrom(addr, ones-(bits-addr.BitLen())), true
 }
 
+// routeTo asks the system's routes which address it would send from. Connecting a UDP socket sends nothing and does not wait.
 func routeTo(network, address string) (netip.Addr, bool) {
-	c, err := net.Dial(network, address)
+	c, err := net.Dial(network, address) //nolint:noctx // see above
 	if err != nil {
 		return netip.Addr{}, false
 	}
@@ -101,18 +121,15 @@ func (a addresses) has(addr netip.Addr) bool {
 }
 
 // kindOf says what kind of path leads to a peer. ICE labels candidates by how they were learnt, which is
-// arbitrary on a shared socket, so the address decides.
+// arbitrary on a shared socket, so the address decides. What counts as LAN is for this machine's own interfaces
+// to say, because payload may go there when it may go nowhere else: neither the node's word nor a private
+// address will do, since behind a carrier's NAT or a tunnel strangers have private addresses, too.
 func (a addresses) kindOf(peer netip.Addr) api.PathKind {
 	peer = peer.Unmap()
-	if peer.IsLoopback() || peer.IsPrivate() || peer.IsLinkLocalUnicast() {
+	switch {
+	case peer.IsLoopback() || within(a.links, peer):
 		return api.PathLAN
-	}
-	for _, n := range a.nets {
-		if n.Bits() > 0 && n.Contains(peer) {
-			return api.PathLAN
-		}
-	}
-	if peer.Is6() {
+	case peer.Is6():
 		return api.PathIPv6
 	}
 	return api.PathDirect

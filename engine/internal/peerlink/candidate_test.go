@@ -152,16 +152,28 @@ func FuzzParseCandidate(f *testing.F) {
 }
 
 func TestKindOfPath(t *testing.T) {
-	a := addresses{nets: []netip.Prefix{netip.MustParsePrefix("198.51.100.9/24"), netip.MustParsePrefix("2001:db8:1:2::9/64"), netip.MustParsePrefix("0.0.0.0/0")}}
+	prefixes := func(list ...string) (p []netip.Prefix) {
+		for _, text := range list {
+			p = append(p, netip.MustParsePrefix(text))
+		}
+		return p
+	}
+	a := addresses{
+		nets:  prefixes("198.51.100.9/24", "192.168.1.9/24", "10.8.0.9/24", "2001:db8:1:2::9/64"),
+		links: prefixes("198.51.100.9/24", "192.168.1.9/24", "2001:db8:1:2::9/64"), // 10.8.0.9 is a tunnel's
+	}
 	for peer, want := range map[string]api.PathKind{
 		"127.0.0.1":           api.PathLAN,
-		"10.1.2.3":            api.PathLAN,
-		"fd00::1":             api.PathLAN,
+		"192.168.1.77":        api.PathLAN,
 		"198.51.100.77":       api.PathLAN, // a public address, but on our own network
 		"::ffff:198.51.100.7": api.PathLAN,
 		"2001:db8:1:2::77":    api.PathLAN,
 		"2001:db8:1:3::77":    api.PathIPv6,
+		"fd00::1":             api.PathIPv6,
 		"203.0.113.7":         api.PathDirect,
+		"10.1.2.3":            api.PathDirect, // behind a router: the company's, or the carrier's
+		"192.168.2.77":        api.PathDirect,
+		"10.8.0.7":            api.PathDirect, // at the far end of a tunnel
 		"100.64.0.9":          api.PathDirect, // somewhere in the carrier's network
 	} {
 		if got := a.kindOf(netip.MustParseAddr(peer)); got != want {

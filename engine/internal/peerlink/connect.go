@@ -55,17 +55,17 @@ func (e *Endpoint) Connect(ctx context.Context, in Introduction, signaller Signa
 	if e.ctx.Err() != nil {
 		return nil, net.ErrClosed
 	}
-	if _, ok := errors.AsType[*peerGaveUp](err); ok {
+	if _, ok := errors.AsType[*gaveUpError](err); ok {
 		return nil, err
 	}
 	_ = signaller.Signal(Signal{Introduction: in.ID, Failed: "no link"}) // a courtesy; the peer's time runs out anyway
 	return nil, err
 }
 
-// peerGaveUp is the error that a peer's Signal.Failed turns into.
-type peerGaveUp struct{ reason string }
+// gaveUpError is the error that a peer's Signal.Failed turns into.
+type gaveUpError struct{ reason string }
 
-func (e *peerGaveUp) Error() string { return fmt.Sprintf("the peer gave up: %q", e.reason) }
+func (e *gaveUpError) Error() string { return fmt.Sprintf("the peer gave up: %q", e.reason) }
 
 func (e *Endpoint) attempt(ctx context.Context, in Introduction, signaller Signaller, hello Hello) (*Link, error) {
 	if hello.Content != in.Content || hello.Check == nil {
@@ -114,7 +114,7 @@ func (e *Endpoint) attempt(ctx context.Context, in Introduction, signaller Signa
 	if in.Controlling {
 		a, err = e.dial(ctx, agent, first, in, words)
 	} else {
-		a, err = e.await(ctx, &helping, agent, first, in, words)
+		a, err = e.await(ctx, &helping, agent, first, in)
 	}
 	if err == nil {
 		err = judge(a.hello, in, hello)
@@ -126,7 +126,7 @@ func (e *Endpoint) attempt(ctx context.Context, in Introduction, signaller Signa
 		if a.conn != nil {
 			a.refuse(codeRefused, "hello refused")
 		}
-		if gaveUp, ok := errors.AsType[*peerGaveUp](context.Cause(ctx)); ok {
+		if gaveUp, ok := errors.AsType[*gaveUpError](context.Cause(ctx)); ok {
 			return nil, gaveUp
 		}
 		return nil, err
@@ -169,7 +169,7 @@ func firstSignal(ctx context.Context, box <-chan Signal) (Signal, error) {
 	select {
 	case s := <-box:
 		if s.Failed != "" {
-			return s, &peerGaveUp{s.Failed}
+			return s, &gaveUpError{s.Failed}
 		}
 		return s, nil
 	case <-ctx.Done():
@@ -250,7 +250,7 @@ func (e *Endpoint) dial(ctx context.Context, agent *agent, peer Signal, in Intro
 
 // await is the accepting end. ICE runs so that packets of the dialer get in; that the dialer comes
 // through is the only proof of a path that counts.
-func (e *Endpoint) await(ctx context.Context, helping *sync.WaitGroup, agent *agent, peer Signal, in Introduction, words []byte) (arrival, error) {
+func (e *Endpoint) await(ctx context.Context, helping *sync.WaitGroup, agent *agent, peer Signal, in Introduction) (arrival, error) {
 	x := expectation{in.PeerKey, in.ID}
 	arrivals := e.expect(x)
 	defer e.unexpect(x)

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/quic-go/quic-go"
+
 	"github.com/tributary-dl/tributary/control/protocol"
 	"github.com/tributary-dl/tributary/engine/api"
 )
@@ -157,6 +159,39 @@ func exchange(t *testing.T, from, to net.Conn, n int) {
 	}
 	if !bytes.Equal(got, want) {
 		t.Fatal("other bytes came out than went in")
+	}
+}
+
+// A peer that dialled in the LAN may move its end of the connection elsewhere; nothing follows it there.
+func TestLinkEndsWhenAPeerLeavesTheLAN(t *testing.T) {
+	dialer, acceptor := linked(t)
+	if _, err := acceptor.Write(make([]byte, 4<<10)); err != nil {
+		t.Fatal(err)
+	}
+	elsewhere, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := &quic.Transport{Conn: elsewhere}
+	t.Cleanup(func() { _ = errors.Join(other.Close(), elsewhere.Close()) })
+	path, err := dialer.conn.AddPath(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := path.Probe(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := path.Switch(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := dialer.Write([]byte("I am here now")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(acceptor, make([]byte, len("I am here now"))); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := acceptor.Write(make([]byte, 4<<10)); n != 0 || !errors.Is(err, errMoved) {
+		t.Errorf("Write = %d, %v; want nothing, and %v", n, err, errMoved)
 	}
 }
 
@@ -306,7 +341,7 @@ func TestCloseEndsEverything(t *testing.T) {
 	if _, err := a.Write(make([]byte, 1<<20)); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("Write after Close of the endpoint: %v", err)
 	}
-	if _, err := b.Read(make([]byte, 1)); err != io.EOF {
+	if _, err := b.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Errorf("the peer reads %v; want the end", err)
 	}
 	if _, err := a.endpoint.Connect(context.Background(), in, node{b.endpoint}, hello(nil)); !errors.Is(err, net.ErrClosed) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -24,6 +25,7 @@ type Link struct {
 	conn     *quic.Conn
 	stream   *quic.Stream
 	kind     api.PathKind
+	path     netip.AddrPort // the peer's address when the link came up, which kind is about
 	peer     [16]byte
 	key      protocol.DeviceKey
 	granted  bool
@@ -49,7 +51,8 @@ func (e *Endpoint) newLink(a arrival, in Introduction, local addresses) (*Link, 
 		granted:  len(a.hello.grant) > 0,
 		closed:   make(chan struct{}),
 	}
-	l.kind = local.kindOf(a.conn.RemoteAddr().(*net.UDPAddr).AddrPort().Addr())
+	l.path = remoteOf(a.conn)
+	l.kind = local.kindOf(l.path.Addr())
 	if l.kind != api.PathLAN {
 		l.pacer = newPacer(time.Now(), l.sample)
 	}
@@ -83,7 +86,7 @@ func (l *Link) RTT() time.Duration { return l.conn.ConnectionStats().SmoothedRTT
 // Read reads from the peer. It returns io.EOF when the peer has closed the link.
 func (l *Link) Read(b []byte) (int, error) {
 	n, err := l.stream.Read(b)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		l.peerEnded.Store(true)
 	}
 	return n, l.explain(err)
@@ -93,11 +96,28 @@ func (l *Link) Read(b []byte) (int, error) {
 // to be in the user's way and make downloads faster when they go at once.
 const smallWrite = 1 << 10
 
+var errMoved = errors.New("the peer has left the local network")
+
+// stayed makes sure that a link in a LAN still leads through it. QUIC lets a dialer move to another address
+// (RFC 9000 section 9), and what may be sent depends on where it goes.
+func (l *Link) stayed() error {
+	if l.kind == api.PathLAN && remoteOf(l.conn) != l.path {
+		l.abort(codeGoingAway)
+		return errMoved
+	}
+	return nil
+}
+
+func remoteOf(c *quic.Conn) netip.AddrPort { return c.RemoteAddr().(*net.UDPAddr).AddrPort() }
+
 // Write sends to the peer. Where the way leads over the Internet, large writes are paced so that the
 // user's own traffic goes first.
 func (l *Link) Write(b []byte) (int, error) {
 	l.writing.Lock()
 	defer l.writing.Unlock()
+	if err := l.stayed(); err != nil {
+		return 0, err
+	}
 	if l.pacer == nil || len(b) < smallWrite {
 		n, err := l.stream.Write(b)
 		return n, l.explain(err)
