@@ -305,9 +305,9 @@ func TestNameWasGivenInTheLastMoment(t *testing.T) {
 
 // Marks of a part file that was deleted must never be taken for those of the next one.
 func TestDeletedPartFileIsBegunAnew(t *testing.T) {
-	simulate(t, 8*mib, 10*mib, 2*mib, protocol.ModeSpeed, func(t *testing.T, w *world) {
+	simulate(t, 16*mib, 10*mib, 4*mib, protocol.ModeSpeed, func(t *testing.T, w *world) {
 		d := w.start(record(edgeURL))
-		w.wait("half", half)
+		w.wait("most", func(s api.Download) bool { return s.VerifiedBytes >= 10*mib })
 		if err := d.Pause(t.Context()); err != nil {
 			t.Fatal(err)
 		}

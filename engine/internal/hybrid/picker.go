@@ -25,6 +25,7 @@ type View struct {
 	EdgeRate  float64 // bytes a second that one more request can count on, all requests together
 	PeerRate  float64 // bytes a second from all peers
 	Slots     int     // edge requests that may be started now
+	UnderWay  int     // edge requests that were started before
 	Peers     int     // connected peers that deliver, or have just been connected
 	Long      bool    // requests of several pieces are welcome: nobody else wants the pieces
 	Swarming  bool    // peers may come: leave them different pieces than a plain download would
@@ -97,7 +98,7 @@ func (p *picking) sequential() {
 			left++
 		}
 	}
-	longest := max(1, min(longestRun, left/max(1, 2*p.Slots))) // the last pieces are spread over all requests
+	longest := max(1, min(longestRun, left/max(1, 2*(p.Slots+p.UnderWay)))) // the last pieces are spread over all requests
 	for i := 0; i < len(p.Pieces) && !p.full(); i++ {
 		if p.untouched(i) {
 			p.take(p.runFrom(i, longest))
