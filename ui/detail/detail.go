@@ -271,7 +271,7 @@ type facts struct {
 }
 
 func newFacts(copy func(string)) *facts {
-	f := &facts{copy: copy, table: newTable(column{share: 3}, column{share: 6})}
+	f := &facts{copy: copy, table: newTable(column{share: 4}, column{share: 6})}
 	f.link = kit.Quiet(lang.L("Copy link"), "link", func() { f.copy(f.d.URL) })
 	f.sum = kit.Quiet(lang.L("Copy SHA-256"), "content_copy", func() { f.copy(f.d.SHA256) })
 	f.root = kit.Column(theme.Space, f.table.root, container.NewHBox(f.link, f.sum))

@@ -230,3 +230,6 @@ func (i *inviting) show(b *model.Book, q model.Query) {
 		i.add.Hide()
 	}
 }
+
+// Rows is how many rows exist as widgets, for tests of what a long list costs.
+func (v *View) Rows() int { return len(v.list.shown) }
