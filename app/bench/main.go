@@ -63,8 +63,9 @@ func main() {
 	flag.Parse()
 	b.size = *size
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := b.all(ctx, *programs, *only, *asJSON, *keep); err != nil {
+	err := b.all(ctx, *programs, *only, *asJSON, *keep)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -91,8 +92,12 @@ func (b *bench) all(ctx context.Context, programs, only string, asJSON, keep boo
 		if !asJSON {
 			fmt.Fprintf(os.Stderr, "%s: %s …\n", m.name, m.about)
 		}
+		before := len(b.figures)
 		if err := m.run(b, ctx); err != nil {
 			return fmt.Errorf("%s: %w", m.name, err)
+		}
+		if !asJSON {
+			fmt.Fprint(os.Stderr, table(b.figures[before:])) // a long run may be stopped
 		}
 	}
 	if !asJSON {

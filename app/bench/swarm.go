@@ -14,15 +14,14 @@ import (
 
 // neighbourhood is an edge, a user and peers that hold the object, each behind a router, on shaped lines.
 type neighbourhood struct {
-	lab    *lab.Lab
-	edge   *lab.Host
-	user   *lab.Host
-	c      *fleet.Control
-	url    string
-	peers  []*fleet.Daemon
-	size   int64
-	bench  *bench
-	shaped func() error
+	lab   *lab.Lab
+	edge  *lab.Host
+	user  *lab.Host
+	c     *fleet.Control
+	url   string
+	peers []*fleet.Daemon
+	size  int64
+	bench *bench
 }
 
 type lines struct {

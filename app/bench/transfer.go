@@ -75,7 +75,7 @@ func (b *bench) service(ctx context.Context, place fleet.Place, c *fleet.Control
 		return nil, err
 	}
 	files := filepath.Join(dir, "files")
-	if err := os.Mkdir(files, 0o700); err == nil {
+	if err = os.Mkdir(files, 0o700); err == nil {
 		_, err = d.SetSettings(ctx, api.SettingsPatch{Dir: &files, Sharing: &sharing})
 	}
 	if err != nil {

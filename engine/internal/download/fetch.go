@@ -104,11 +104,12 @@ func (a *actor) fetched(t *transfer, r *request, err error) {
 			t.swarm.Want(i)
 		}
 	}
-	if err == nil || t.act.stopping() {
-		a.keepPrefix(t, r)
-		return
-	}
 	switch {
+	case t.act.stopping():
+		a.keepPrefix(t, r)
+	case err == nil:
+		a.keepPrefix(t, r)
+		a.askOn(t)
 	case errors.Is(err, errWrongBytes):
 		t.buffers = append(t.buffers, r.buffer)
 		a.wrongBytes(t, t.geo.size(r.piece))
