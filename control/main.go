@@ -24,8 +24,9 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
 }
 
 // run is main with its surroundings passed in.
@@ -84,7 +85,7 @@ func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 // dataFlag declares --data, which every command needs.
 func dataFlag(cmd *cobra.Command, data *string) {
 	cmd.Flags().StringVar(data, "data", "", "directory of keys, content and accounts (required)")
-	cmd.MarkFlagDirname("data")
+	_ = cmd.MarkFlagDirname("data") // its only error is that there is no such flag
 	cmd.PreRunE = func(*cobra.Command, []string) error {
 		if *data == "" {
 			return usageError{errors.New("--data is required")}

@@ -88,7 +88,7 @@ func Open(ctx context.Context, c Config) (_ *Engine, err error) {
 	e.ctx, e.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	defer func() {
 		if err != nil {
-			e.release()
+			_ = e.release() // err says what matters
 		}
 	}()
 	if e.store, err = store.Open(filepath.Join(c.DataDir, "state.db"), c.Log.With("component", "store")); err != nil {
@@ -209,7 +209,7 @@ func (e *Engine) runQueue() {
 		list, settings := e.List(), e.Settings()
 		for _, id := range e.offers.settle(list, settings.KeepShared) {
 			if d, err := e.find(id); err == nil {
-				d.SettingsChanged(e.ctx)
+				_ = d.SettingsChanged(e.ctx) // one that is just being removed has no use for them
 			}
 		}
 		room := settings.MaxActive
@@ -227,7 +227,7 @@ func (e *Engine) runQueue() {
 		})
 		for _, s := range waiting[:max(0, min(room, len(waiting)))] {
 			if d, err := e.find(s.ID); err == nil {
-				d.Admit(e.ctx, true)
+				_ = d.Admit(e.ctx, true) // nor has it for its turn
 			}
 		}
 	}

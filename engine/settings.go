@@ -117,7 +117,7 @@ func (e *Engine) SetSettings(ctx context.Context, p api.SettingsPatch) (api.Sett
 		e.peers.SettingsChanged()
 	}
 	for _, d := range e.all() {
-		d.SettingsChanged(ctx)
+		_ = d.SettingsChanged(ctx) // one that is just being removed has no use for them
 	}
 	e.look()
 	return s, nil

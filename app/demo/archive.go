@@ -2,6 +2,7 @@ package main
 
 import (
 	"archive/tar"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -15,8 +16,8 @@ import (
 
 // goArchive returns the path of a tar archive of the Go installation: real content of a size worth sharing,
 // on every machine that can build this program. It is made once and kept in the cache folder.
-func goArchive(cache string) (string, error) {
-	out, err := exec.Command("go", "env", "GOROOT", "GOVERSION").Output()
+func goArchive(ctx context.Context, cache string) (string, error) {
+	out, err := exec.CommandContext(ctx, "go", "env", "GOROOT", "GOVERSION").Output()
 	root, version, ok := strings.Cut(strings.TrimSpace(string(out)), "\n")
 	if err != nil || !ok {
 		return "", errors.New("find the Go installation to make an archive of: `go env GOROOT` does not work; name a file with FILE=path")

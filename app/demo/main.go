@@ -24,14 +24,15 @@ func main() {
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	var err error
 	if *get != "" {
 		err = plainGet(ctx, *get, *ca, os.Stdout)
 	} else {
 		err = show(ctx, o, newScreen(os.Stdout))
 	}
-	if ctx.Err() != nil {
+	stopped := ctx.Err() != nil
+	stop()
+	if stopped {
 		fmt.Fprintln(os.Stderr, "\nStopped. Everything that the demo made has been removed.")
 		os.Exit(130)
 	}

@@ -28,9 +28,7 @@ func newScreen(f *os.File) *screen {
 func (s *screen) say(format string, args ...any) { fmt.Fprintf(s.out, format+"\n", args...) }
 
 // title writes a heading.
-func (s *screen) title(format string, args ...any) {
-	s.say("\n%s", s.colour(bold, fmt.Sprintf(format, args...)))
-}
+func (s *screen) title(text string) { s.say("\n%s", s.colour(bold, text)) }
 
 // ANSI colours (ECMA-48 SGR): blue for the edge, green for peers, in the bar and in the summary.
 const (

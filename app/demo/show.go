@@ -45,7 +45,7 @@ func show(ctx context.Context, o options, scr *screen) (err error) {
 		return err
 	}
 	if p.file == "" {
-		if p.file, err = goArchive(o.cache); err != nil {
+		if p.file, err = goArchive(ctx, o.cache); err != nil {
 			return err
 		}
 	}

@@ -76,7 +76,7 @@ func (p *Process) follow(stdout io.Reader, first chan<- []byte) {
 	lines := bufio.NewReader(stdout)
 	line, _ := lines.ReadBytes('\n')
 	first <- line
-	io.Copy(p.log, lines)
+	_, _ = io.Copy(p.log, lines) // Wait tells how it ended
 	p.err = p.cmd.Wait()
 	close(p.done)
 }

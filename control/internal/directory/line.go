@@ -133,6 +133,6 @@ func (g *gathering) rotate() {
 		}
 		clear(entries[:start])
 		slices.Reverse(picked)
-		s.line.entries = append(entries[start:], picked...)
+		s.line.entries = slices.Concat(entries[start:], picked)
 	}
 }

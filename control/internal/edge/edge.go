@@ -7,7 +7,6 @@ package edge
 import (
 	"crypto/ed25519"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -131,7 +130,7 @@ func (e *Edge) route(w *response, r *http.Request, entry *Entry) {
 	switch {
 	case path == "/":
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		io.WriteString(w, "This is a Tributary edge.\n")
+		fmt.Fprintln(w, "This is a Tributary edge.")
 	case path == protocol.GrantPath:
 		e.serveGrant(w, r)
 	case path == protocol.WellKnown:
@@ -145,7 +144,7 @@ func (e *Edge) route(w *response, r *http.Request, entry *Entry) {
 
 // fail answers 500; the client learns nothing of the cause, the operator does.
 func (e *Edge) fail(w http.ResponseWriter, what string, err error) {
-	e.log.Error(what, "err", err)
+	e.log.Error("request cannot be answered", "trouble", what, "err", err)
 	http.Error(w, "the edge has a problem of its own", http.StatusInternalServerError)
 }
 

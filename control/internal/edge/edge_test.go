@@ -221,7 +221,7 @@ func TestSeveralRangesInOneAnswer(t *testing.T) {
 	l.publish("a.bin", data, nil)
 	resp, body := l.get("/a.bin", "Range: bytes=10-19,500-509")
 	_, params, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	if resp.StatusCode != 206 || err != nil {
+	if resp.StatusCode != http.StatusPartialContent || err != nil {
 		t.Fatalf("%s, %v", resp.Status, err)
 	}
 	parts := multipart.NewReader(bytes.NewReader(body), params["boundary"])
@@ -249,20 +249,20 @@ func TestDocuments(t *testing.T) {
 		"/":                  {"text/plain; charset=utf-8", "Tributary"},
 	} {
 		resp, body := l.get(path)
-		if kind := resp.Header.Get("Content-Type"); resp.StatusCode != 200 || want.kind != "" && kind != want.kind || !bytes.Contains(body, []byte(want.part)) {
+		if kind := resp.Header.Get("Content-Type"); resp.StatusCode != http.StatusOK || want.kind != "" && kind != want.kind || !bytes.Contains(body, []byte(want.part)) {
 			t.Errorf("GET %s: %s, %s, %.80q", path, resp.Status, kind, body)
 		}
 	}
 	resp, _ := l.get(manifest)
-	if again, _ := l.get(manifest, "If-None-Match: "+resp.Header.Get("ETag")); again.StatusCode != 304 {
+	if again, _ := l.get(manifest, "If-None-Match: "+resp.Header.Get("ETag")); again.StatusCode != http.StatusNotModified {
 		t.Errorf("an unchanged manifest is sent again: %s", again.Status)
 	}
 	l.publish("a b.bin", content(1000), func(o *publish.Options) { o.Policy.Mode = protocol.ModeOffload })
-	if again, body := l.get(manifest, "If-None-Match: "+resp.Header.Get("ETag")); again.StatusCode != 200 || !bytes.Contains(body, []byte("7:offload")) {
+	if again, body := l.get(manifest, "If-None-Match: "+resp.Header.Get("ETag")); again.StatusCode != http.StatusOK || !bytes.Contains(body, []byte("7:offload")) {
 		t.Errorf("new terms are not sent: %s", again.Status)
 	}
 	l.publish("c.bin", content(10), nil)
-	if resp, body := l.get("/c.bin.torrent"); resp.StatusCode != 200 || !bytes.Contains(body, []byte("8:url-list")) {
+	if resp, body := l.get("/c.bin.torrent"); resp.StatusCode != http.StatusOK || !bytes.Contains(body, []byte("8:url-list")) {
 		t.Errorf("hybrid torrent: %s", resp.Status)
 	}
 }
@@ -270,14 +270,14 @@ func TestDocuments(t *testing.T) {
 // A server that runs shows what another process publishes, and never mixes two versions.
 func TestPublishingWhileServing(t *testing.T) {
 	l := start(t, nil)
-	if resp, _ := l.get("/a.bin"); resp.StatusCode != 404 {
+	if resp, _ := l.get("/a.bin"); resp.StatusCode != http.StatusNotFound {
 		t.Fatalf("before: %s", resp.Status)
 	}
 	l.publish("a.bin", content(5000), nil)
 	first, _ := l.get("/a.bin")
 	l.publish("a.bin", content(5001), nil)
 	second, body := l.get("/a.bin", "Range: bytes=4000-", "If-Range: "+first.Header.Get("ETag"))
-	if first.StatusCode != 200 || second.StatusCode != 200 || !bytes.Equal(body, content(5001)) || first.Header.Get("ETag") == second.Header.Get("ETag") {
+	if first.StatusCode != http.StatusOK || second.StatusCode != http.StatusOK || !bytes.Equal(body, content(5001)) || first.Header.Get("ETag") == second.Header.Get("ETag") {
 		t.Errorf("first %s, then %s with %d bytes", first.Status, second.Status, len(body))
 	}
 }
@@ -293,7 +293,7 @@ func TestNothingElseCanBeReached(t *testing.T) {
 		protocol.ManifestPath + strings.ToUpper(o.ID.String()) + ".torrent", protocol.ManifestPath + "../" + o.ID.String() + ".torrent",
 		protocol.ManifestPath + strings.Repeat("0", 64) + ".torrent", "/" + strings.Repeat("a", 5000),
 	} {
-		r, err := http.NewRequest("GET", l.server.URL, nil)
+		r, err := http.NewRequest(http.MethodGet, l.server.URL, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -307,14 +307,14 @@ func TestNothingElseCanBeReached(t *testing.T) {
 		}
 		body, _ := io.ReadAll(resp.Body)
 		resp.Body.Close()
-		if resp.StatusCode != 404 && resp.StatusCode != 400 {
+		if resp.StatusCode != http.StatusNotFound && resp.StatusCode != http.StatusBadRequest {
 			t.Errorf("GET %s: %s, %.60q", path, resp.Status, body)
 		}
 	}
 	for _, c := range []struct{ method, path string }{
 		{"POST", "/a.bin"}, {"DELETE", "/a.bin"}, {"PUT", "/new"}, {"GET", protocol.GrantPath}, {"OPTIONS", "/"}, {"HEAD", protocol.GrantPath},
 	} {
-		if resp, _ := l.do(l.h2, c.method, c.path, nil); resp.StatusCode != 405 || resp.Header.Get("Allow") == "" {
+		if resp, _ := l.do(l.h2, c.method, c.path, nil); resp.StatusCode != http.StatusMethodNotAllowed || resp.Header.Get("Allow") == "" {
 			t.Errorf("%s %s: %s", c.method, c.path, resp.Status)
 		}
 	}
@@ -374,7 +374,7 @@ func TestBrokenObjectIsTheEdgesFault(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp, body := l.get("/a.bin")
-	if resp.StatusCode != 500 || strings.Contains(string(body), l.dir) || resp.Header.Get("ETag") != "" {
+	if resp.StatusCode != http.StatusInternalServerError || strings.Contains(string(body), l.dir) || resp.Header.Get("ETag") != "" {
 		t.Errorf("%s, %q, %v", resp.Status, body, resp.Header)
 	}
 	if got := l.edge.Stats().ServerErrors; got != 1 {

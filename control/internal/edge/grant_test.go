@@ -41,7 +41,7 @@ func TestGrantIsForThisDeviceAndObjectOnly(t *testing.T) {
 	device := newDevice(1)
 	now := time.Now()
 	resp, body := l.ask(encode(t, protocol.NewGrantRequest(o.ID, device, now)))
-	if resp.StatusCode != 200 {
+	if resp.StatusCode != http.StatusOK {
 		t.Fatalf("%s: %s", resp.Status, body)
 	}
 	sealed := decode[protocol.GrantAnswer](t, body).Grant
@@ -140,7 +140,7 @@ func TestGreedyDeviceIsAskedToWait(t *testing.T) {
 			t.Errorf("request %d: %s; want %d", i, resp.Status, want)
 		}
 	}
-	if resp, _ := l.ask(encode(t, protocol.NewGrantRequest(o.ID, newDevice(2), time.Now()))); resp.StatusCode != 200 {
+	if resp, _ := l.ask(encode(t, protocol.NewGrantRequest(o.ID, newDevice(2), time.Now()))); resp.StatusCode != http.StatusOK {
 		t.Errorf("another device: %s", resp.Status)
 	}
 }

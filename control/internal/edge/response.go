@@ -111,14 +111,14 @@ func (w *response) next(want int) (int, error) {
 // connection may go on to a handler that is not ours.
 func (w *response) settle() {
 	if w.sent > 0 && w.Header().Get("Content-Length") != "" {
-		http.NewResponseController(w.ResponseWriter).Flush() // on an error the connection is closed anyway
+		_ = http.NewResponseController(w.ResponseWriter).Flush() // on an error the connection is closed anyway
 	}
 	w.allow(time.Time{})
 }
 
 // allow sets a deadline. A writer that has none is not a network connection.
 func (w *response) allow(until time.Time) {
-	http.NewResponseController(w.ResponseWriter).SetWriteDeadline(until)
+	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(until)
 }
 
 // buffers are larger than those of io.Copy: fewer calls for each mebibyte over TLS.

@@ -158,7 +158,7 @@ func TestFileIsHandedToTheKernelWhereThatIsPossible(t *testing.T) {
 		data := content(2*step + 17)
 		o := l.publish("a.bin", data, nil)
 		w := &recorder{ResponseRecorder: httptest.NewRecorder()}
-		l.edge.Handler().ServeHTTP(w, httptest.NewRequest("GET", c.url, nil))
+		l.edge.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, c.url, nil))
 		if w.files != c.want || !bytes.Equal(w.Body.Bytes(), data) || w.Header().Get("ETag") != fmt.Sprintf("%q", o.ID) {
 			t.Errorf("%s: %d times; want %d", c.what, w.files, c.want)
 		}

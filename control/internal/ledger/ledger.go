@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -143,7 +144,7 @@ func (a Account) Check() error {
 // Record stores the account unless one with the same or a later sequence number is there already: a
 // repeated or late report changes nothing.
 func (l *Ledger) Record(a Account) error {
-	key := append(a.Device[:], a.Download[:]...)
+	key := slices.Concat(a.Device[:], a.Download[:])
 	value, err := json.Marshal(a)
 	if err != nil {
 		return fmt.Errorf("encode account: %w", err)

@@ -64,7 +64,7 @@ func (r Report) writeJSON(w io.Writer) error {
 
 func (r Report) writeCSV(w io.Writer) error {
 	c := csv.NewWriter(w)
-	c.Write([]string{"content", "name", "started", "running", "completed", "paused", "cancelled", "failed",
+	_ = c.Write([]string{"content", "name", "started", "running", "completed", "paused", "cancelled", "failed",
 		"edge_bytes_logged", "edge_bytes_reported", "peer_bytes_reported", "wasted_bytes_reported", "uploaded_bytes_reported", "offload"})
 	for _, o := range r.Objects {
 		row := []string{o.Content.String(), cell(o.Name)}
@@ -74,7 +74,7 @@ func (r Report) writeCSV(w io.Writer) error {
 		for _, n := range []uint64{o.EdgeLogged, o.Edge, o.Peers, o.Wasted, o.Uploaded} {
 			row = append(row, strconv.FormatUint(n, 10))
 		}
-		c.Write(append(row, strconv.FormatFloat(o.Offload(), 'f', 4, 64)))
+		_ = c.Write(append(row, strconv.FormatFloat(o.Offload(), 'f', 4, 64)))
 	}
 	c.Flush()
 	return c.Error() // also of the writes above

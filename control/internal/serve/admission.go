@@ -116,7 +116,7 @@ func (a *admission) handshake(raw net.Conn) {
 // reset closes without the exchange of a polite close, and without leaving a trace in the kernel.
 func reset(conn net.Conn) {
 	if tcp, ok := conn.(*net.TCPConn); ok {
-		tcp.SetLinger(0)
+		_ = tcp.SetLinger(0) // best effort: the connection is closed in any case
 	}
 	conn.Close()
 }

@@ -156,12 +156,12 @@ func web(ctx context.Context, log *slog.Logger, listener net.Listener, certifica
 	unfinished := server.Shutdown(patience) // also closes the door
 	if unfinished != nil {
 		log.Info("requests were cut off", "err", unfinished)
-		server.Close()
+		_ = server.Close() // the door is closed below, with its error
 	}
 	if cut := <-farewell; cut != nil {
 		log.Info("sessions were cut off", "err", cut)
 	}
-	<-ended
+	_ = <-ended // that the server was closed
 	return errors.Join(err, door.Close())
 }
 

@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -264,7 +263,7 @@ func TestRunFailsWithoutLeavingAnythingOpen(t *testing.T) {
 	}
 	defer taken.Close()
 	dir := t.TempDir()
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
 	never := func(Ready) error { t.Error("ready"); return nil }
 	for name, cfg := range map[string]Config{
 		"port in use":       {Data: dir, Listen: taken.Addr().String()},

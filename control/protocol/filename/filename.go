@@ -86,7 +86,7 @@ func device(name string) bool {
 	}
 	port, isCOM := strings.CutPrefix(stem, "COM")
 	port, isLPT := strings.CutPrefix(port, "LPT")
-	return isCOM != isLPT && utf8.RuneCountInString(port) == 1 && strings.Contains("0123456789¹²³", port)
+	return isCOM != isLPT && utf8.RuneCountInString(port) == 1 && strings.ContainsAny(port, "0123456789¹²³")
 }
 
 // Fold returns the form in which two names are equal if some file system takes them for one.

@@ -169,7 +169,7 @@ func (a *actor) waitForWorkers() {
 // take applies a worker's result, and keeps a user's command for later.
 func (a *actor) take(c command) {
 	if c.reply == nil {
-		c.apply(a)
+		_ = c.apply(a) // nobody waits for the answer
 	} else {
 		a.pending = append(a.pending, c)
 	}

@@ -155,7 +155,7 @@ func (d *Download) StorageFailed(err error) {
 // takeFailure forgets a failure that nobody has looked at.
 func (d *Download) takeFailure() {
 	select {
-	case <-d.failure:
+	case _ = <-d.failure:
 	default:
 	}
 }
@@ -241,7 +241,7 @@ func (a *actor) refusePending() {
 }
 
 func (a *actor) obey(c command) {
-	err := error(nil)
+	var err error
 	if c.name != "" && !allowed[a.state][c.name] {
 		err = &api.Error{Code: api.ErrConflict, Message: "a download that is " + string(a.state) + " cannot " + c.name}
 	} else {

@@ -42,7 +42,9 @@ func readAll(ctx context.Context, file *storage.Object, unit int64, w io.Writer)
 		if _, err := file.ReadAt(b, i, 0); err != nil {
 			return err
 		}
-		w.Write(b)
+		if _, err := w.Write(b); err != nil {
+			return err
+		}
 	}
 	return nil
 }

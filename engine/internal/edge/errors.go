@@ -132,7 +132,8 @@ func unreachable(ctx context.Context, host string, err error) string {
 }
 
 func certificateError(host string, err error) *Error {
-	what, remedy := "", "If this is your own server, tell Tributary the certificate of its authority."
+	var what string
+	remedy := "If this is your own server, tell Tributary the certificate of its authority."
 	var (
 		authority x509.UnknownAuthorityError
 		name      x509.HostnameError

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"sync"
@@ -71,7 +72,7 @@ func TestWhenAllMirrorsRestTheCallerHearsForHowLong(t *testing.T) {
 	a.set(status(404))
 	for range 2 { // the second time no server is asked
 		_, err := fetchedLoosely(t, s, 0, 1000)
-		e, ok := err.(*Error)
+		e, ok := errors.AsType[*Error](err)
 		if !ok || e.Kind != Temporary || e.RetryAfter < 15*time.Second || e.RetryAfter > 20*time.Second {
 			t.Errorf("error %v with RetryAfter %v; want the busy mirror's, in about 20s", err, e.RetryAfter)
 		}

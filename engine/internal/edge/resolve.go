@@ -96,7 +96,7 @@ func (c *Client) Resolve(ctx context.Context, req Request) (*Resource, error) {
 	resp, from, err := s.send(ctx, s.typed[0], message{method: http.MethodGet, hop: hop, header: http.Header{"Range": {"bytes=0-0"}}})
 	if err == nil && dislikesRanges(resp) {
 		discard(resp)
-		resp, from, err = s.send(ctx, s.typed[0], message{method: http.MethodGet, hop: hop})
+		resp, from, err = s.send(ctx, s.typed[0], message{method: http.MethodGet, hop: hop}) //nolint:bodyclose // describe closes it
 	}
 	if err != nil {
 		return nil, err

@@ -128,7 +128,7 @@ func (s *session) send(ctx context.Context, to location, msg message) (*http.Res
 			return nil, to, &Error{Kind: Refused, Code: api.CodeEdgeRefused,
 				Text: to.Hostname() + " leads from a protected to an unprotected connection, where the file could be changed on its way."}
 		}
-		s.client.log.DebugContext(ctx, "redirected", logged(to), "to", Redact(next.String()))
+		s.client.log.DebugContext(ctx, "redirected", logged(to), slog.String("to", Redact(next.String())))
 		next.user = nil // a server's user-info is not the user's
 		to = next
 	}

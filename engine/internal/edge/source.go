@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -228,7 +229,7 @@ func (s *Source) run(ctx context.Context, q question, dst intake) error {
 		if !isFault || !q.ranged && q.off > before {
 			return err
 		}
-		s.client.log.DebugContext(ctx, "mirror failed", logged(m.from), "err", err)
+		s.client.log.DebugContext(ctx, "mirror failed", logged(m.from), slog.Any("err", err))
 		tried[m], last = true, fault
 	}
 }

@@ -65,14 +65,14 @@ func TestTheCallersOwnErrorsComeBackAsTheyAre(t *testing.T) {
 	s := sourceOf(t, newClient(t, Config{}), Request{URL: server.URL}, SourceOptions{})
 	full := errors.New("disk full")
 	n, err := s.Fetch(t.Context(), 0, 2<<20, func([]byte) error { return full })
-	if n != 0 || err != full {
+	if n != 0 || !errors.Is(err, full) {
 		t.Errorf("Fetch = %d, %v; want the sink's error", n, err)
 	}
 	gaveUp := errors.New("gave the claim back")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	bufs := [][]byte{make([]byte, 1<<20), make([]byte, 1<<20)}
 	n, err = s.FetchInto(ctx, 0, bufs, func(int, []string) error { cancel(gaveUp); return nil })
-	if n != 1<<20 || err != gaveUp {
+	if n != 1<<20 || !errors.Is(err, gaveUp) {
 		t.Errorf("FetchInto = %d, %v; want the context's cause", n, err)
 	}
 	if h := s.Stats()[0]; h.Errors != 0 || h.InFlight != 0 || h.State != "idle" {

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -32,7 +33,7 @@ func refuse(format string, args ...any) error { return &Error{fmt.Sprintf(format
 
 // asError gives errors of package bencode their sentence.
 func asError(err error) error {
-	if _, ok := err.(*Error); ok {
+	if _, ok := errors.AsType[*Error](err); ok {
 		return err
 	}
 	return refuse("the manifest is malformed: %s", err)

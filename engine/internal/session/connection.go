@@ -77,7 +77,7 @@ func (s *Session) connect(ctx context.Context, d *dialer) (window time.Duration,
 			err = errSilent
 		}
 	}()
-	c.ws, _, err = websocket.Dial(ctx, d.url, &websocket.DialOptions{
+	c.ws, _, err = websocket.Dial(ctx, d.url, &websocket.DialOptions{ //nolint:bodyclose // the library closes it
 		HTTPClient:     &http.Client{Transport: d.transport, CheckRedirect: refuseRedirect},
 		Subprotocols:   []string{protocol.Subprotocol},
 		OnPingReceived: func(context.Context, []byte) bool { c.heard(); return true },

@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"crypto/tls"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -101,7 +100,7 @@ func silentNode(t *testing.T, borrowed *httptest.Server, pings int, lives time.D
 	h := newHeard()
 	s := New(Config{
 		URL: borrowed.URL, Key: key, Roots: borrowed.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs, Dial: l.dial,
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Login: func() LoginInfo { return LoginInfo{} }, Handler: h,
+		Log: slog.New(slog.DiscardHandler), Login: func() LoginInfo { return LoginInfo{} }, Handler: h,
 	})
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()

@@ -80,7 +80,7 @@ func TestCommitWaitsForCompany(t *testing.T) {
 		if o.Durable(0) {
 			t.Error("a single piece was committed before its time")
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		if !o.Durable(0) || !b.marks.of("f").Has(0) {
 			t.Error("a single piece was not committed in time")
@@ -187,7 +187,7 @@ func TestHungFlushIsALostVolume(t *testing.T) {
 		time.Sleep(hungAfter - 1)
 		synctest.Wait()
 		must(t, h.Err())
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		if err := h.Err(); !errors.Is(err, ErrVolumeLost) {
 			t.Errorf("Err = %v; want ErrVolumeLost", err)

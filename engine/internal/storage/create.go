@@ -70,7 +70,7 @@ func (c *Committer) create(ctx context.Context, id, dir, name string, l Layout) 
 		err = p.create(name)
 	}
 	if err != nil {
-		p.close()
+		_ = p.close() // err says what matters
 		return nil, err
 	}
 	o := c.newObject(id, p, StagePart, v)
@@ -139,7 +139,7 @@ func (c *Committer) reopen(ctx context.Context, id string, ident Identity, l Lay
 	p := &place{dir: ident.Dir, folder: folder, part: ident.Part, name: ident.Name, layout: l}
 	o, err := c.reopenAt(id, p, ident, durable, clean)
 	if err != nil {
-		p.close()
+		_ = p.close() // err says what matters
 		return nil, err
 	}
 	return o, nil
@@ -172,7 +172,7 @@ func (c *Committer) reopenAt(id string, p *place, ident Identity, durable Bitmap
 	}
 	o := c.newObject(id, p, stage, v)
 	if err := o.trust(ident, durable, clean || stage == StageComplete); err != nil {
-		o.files.close()
+		_ = o.files.close() // err says what matters
 		return nil, err
 	}
 	return o, nil

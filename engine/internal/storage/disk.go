@@ -22,7 +22,7 @@ type folder interface {
 	Remove(name string) error     // a folder with all in it
 	Sync(name string) error       // brings a folder's entries to the disk; "." is the folder itself
 	Volume() (volume, error)
-	Close() error
+	io.Closer
 }
 
 // file is an open file. ReadAt and WriteAt may run side by side.
@@ -35,7 +35,7 @@ type file interface {
 	// Data returns the next range at or after an offset that may hold bytes that were written;
 	// io.EOF if there is none.
 	Data(from int64) (start, end int64, err error)
-	Close() error
+	io.Closer
 }
 
 // fileStat is what tells one file from another, and a changed one from an unchanged one.

@@ -8,7 +8,7 @@ import (
 
 // hasLastingIDs knows the file systems that number their files anew at each mount.
 func hasLastingIDs(s *unix.Statfs_t) bool {
-	switch int64(s.Type) {
+	switch int64(s.Type) { //nolint:unconvert // 32 bits on some processors
 	case unix.MSDOS_SUPER_MAGIC, unix.FUSE_SUPER_MAGIC, unix.EXFAT_SUPER_MAGIC:
 		return false
 	}

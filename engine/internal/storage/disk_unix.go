@@ -25,7 +25,7 @@ func statFile(f *os.File) (fileStat, error) {
 	}
 	s := fileStat{size: info.Size(), modTime: info.ModTime().UnixNano(), links: 1}
 	if sys, ok := info.Sys().(*syscall.Stat_t); ok {
-		s.id, s.links = strconv.FormatUint(uint64(sys.Ino), 16), int(sys.Nlink)
+		s.id, s.links = strconv.FormatUint(uint64(sys.Ino), 16), int(sys.Nlink) //nolint:unconvert // other systems have other types
 	}
 	return s, nil
 }
@@ -41,10 +41,11 @@ func statVolume(dir *os.File) (volume, error) {
 	if err != nil {
 		return volume{}, &os.PathError{Op: "statfs", Path: dir.Name(), Err: err}
 	}
+	block := int64(s.Bsize) //nolint:unconvert // other systems have other types
 	v := volume{
 		lastingIDs: hasLastingIDs(&s),
-		free:       int64(s.Bavail) * int64(s.Bsize),
-		total:      int64(s.Blocks) * int64(s.Bsize),
+		free:       int64(s.Bavail) * block,
+		total:      int64(s.Blocks) * block,
 	}
 	// Device numbers change from boot to boot; the ID of the file system mostly does not.
 	if s.Fsid.Val[0] != 0 || s.Fsid.Val[1] != 0 {

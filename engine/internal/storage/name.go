@@ -63,7 +63,7 @@ func isDevice(name string) bool {
 	if !ok {
 		number, ok = strings.CutPrefix(stem, "LPT")
 	}
-	return ok && utf8.RuneCountInString(number) == 1 && strings.Contains("0123456789¹²³", number)
+	return ok && utf8.RuneCountInString(number) == 1 && strings.ContainsAny(number, "0123456789¹²³")
 }
 
 // cutName shortens a name to maxName bytes, between characters, and keeps a short extension.

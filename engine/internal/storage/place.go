@@ -73,13 +73,13 @@ func (p *place) makePart() (err error) {
 	}
 	defer func() {
 		if err != nil {
-			p.closeInner()
-			p.folder.Remove(p.part)
+			_, _ = p.closeInner(), p.folder.Remove(p.part) // err says what matters
 		}
 	}()
 	if p.layout.Files != nil {
 		if err := p.makeTree(); errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("two files of the object have one name here: %v", err) // no other name helps
+			// Not wrapped: the caller would try another name, and none helps.
+			return fmt.Errorf("two files of the object have one name here: %v", err) //nolint:errorlint // see above
 		} else if err != nil {
 			return err
 		}
@@ -139,7 +139,7 @@ func (p *place) makeFile(in folder, name string, length int64) (fileStat, error)
 		s, err = f.Stat()
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
-		in.Remove(name)
+		_ = in.Remove(name) // err says what matters
 	}
 	return s, err
 }

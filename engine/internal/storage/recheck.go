@@ -30,7 +30,7 @@ func (o *Object) Doubtful() ([]int, error) {
 	o.mu.Unlock()
 	first := 0
 	for k := range o.geo.files() {
-		length, pieces := o.geo.fileLength(k), 0
+		length := o.geo.fileLength(k)
 		if length < 0 {
 			s, err := o.files.stat(k)
 			if err != nil {
@@ -38,7 +38,7 @@ func (o *Object) Doubtful() ([]int, error) {
 			}
 			length = s.size - s.size%o.geo.layout.PieceLength // the last, if not full, has no known length
 		}
-		pieces = int(o.geo.layout.pieces(length))
+		pieces := int(o.geo.layout.pieces(length))
 		if err := o.withData(k, first, pieces, &found); err != nil {
 			return nil, fmt.Errorf("look for bytes: %w", o.broke(err))
 		}

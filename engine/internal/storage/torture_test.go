@@ -230,7 +230,7 @@ func (f *rackFile) Sync() error {
 			break
 		}
 		b := make([]byte, d[1]-d[0])
-		if _, err := f.file.ReadAt(b, d[0]); err != nil && err != io.EOF {
+		if _, err := f.file.ReadAt(b, d[0]); err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
 		i.synced = append(i.synced, make([]byte, max(0, d[1]-int64(len(i.synced))))...)

@@ -65,7 +65,7 @@ func Open(path string, log *slog.Logger) (_ *Store, err error) {
 	s := &Store{path: path, log: log, lock: lock, ballast: ballast{path: path + ".ballast"}}
 	defer func() {
 		if err != nil {
-			s.release()
+			_ = s.release() // err says what matters
 		}
 	}()
 	s.db, err = open(path)
@@ -208,7 +208,7 @@ func (s *Store) reopen() (err error) {
 		return errClosed
 	}
 	if s.db != nil {
-		s.db.Close() // its error is one more of what is wrong already
+		_ = s.db.Close() // its error is one more of what is wrong already
 	}
 	if s.db, err = open(s.path); err != nil {
 		s.db = nil

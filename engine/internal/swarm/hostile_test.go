@@ -154,7 +154,7 @@ func TestPeerThatSpoilsEverythingIsBanned(t *testing.T) {
 		if err := leecher.Offer(polluter, far, false, OfferOptions{}); !errors.Is(err, ErrBanned) {
 			t.Errorf("Offer() = %v", err)
 		}
-		if _, err := near.Read(make([]byte, 1)); err != io.EOF {
+		if _, err := near.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 			t.Errorf("the refused connection is not closed: %v", err)
 		}
 		seeder := newClient(t, "seeder", o.full(t))

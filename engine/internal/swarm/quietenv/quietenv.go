@@ -15,7 +15,7 @@ func init() {
 	for _, entry := range os.Environ() {
 		name, _, _ := strings.Cut(entry, "=")
 		if name == "GOPPROF" || name == "PPROFFD" || strings.HasPrefix(name, "TORRENT_") {
-			os.Unsetenv(name)
+			_ = os.Unsetenv(name) // a name that the environment holds is valid
 		}
 	}
 }
