@@ -4,14 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/tributary-dl/tributary/control/protocol"
 	"github.com/tributary-dl/tributary/engine/api"
 	"github.com/tributary-dl/tributary/engine/internal/download"
-	"github.com/tributary-dl/tributary/engine/internal/edge"
 	"github.com/tributary-dl/tributary/engine/internal/peerlink"
 	"github.com/tributary-dl/tributary/engine/internal/session"
 	"github.com/tributary-dl/tributary/engine/internal/swarm"
@@ -27,6 +28,8 @@ const (
 	firstRefusal = 3 * time.Second  // a peer that could not be met is not asked for so long; doubles
 	lastRefusal  = 2 * time.Minute
 	grantReserve = 5 * time.Minute // before its end a grant is renewed
+	grantTime    = 8 * time.Second // for an edge to issue one
+	manyKnown    = 1000            // peers met, before those that are gone are forgotten
 )
 
 // member is one object's place among peers. The swarm exists while the object is being downloaded or has
@@ -40,12 +43,14 @@ type member struct {
 	wake    chan struct{}
 	work    sync.WaitGroup
 
-	mu       sync.Mutex
+	turn sync.Mutex // to join or to leave the swarm, one at a time; held while that takes, and taken before mu
+
+	mu       sync.Mutex   // guards the fields below
 	swarm    *swarm.Swarm // nil until needed
 	left     bool
 	seeking  bool
-	looking  bool  // seek runs
-	wanted   []int // pieces, while there is no swarm
+	looking  bool         // seek runs
+	wanted   map[int]bool // pieces, while there is no swarm
 	known    map[swarm.PeerID]known
 	base     download.Totals // of swarms that were left
 	grant    []byte
@@ -118,7 +123,7 @@ func (m *member) seek() {
 	pause := firstPause
 	for {
 		m.mu.Lock()
-		if m.left || !m.seeking {
+		if m.left || !m.seeking || m.ctx.Err() != nil {
 			m.looking = false
 			m.mu.Unlock()
 			return
@@ -200,21 +205,30 @@ func (m *member) ensureGrant() ([]byte, error) {
 	if grant != nil && time.Until(end) > grantReserve {
 		return grant, nil
 	}
-	ctx, cancel := context.WithTimeout(m.ctx, 15*time.Second)
+	terms := m.object.Manifest.Terms
+	var errs []error
+	for _, edge := range append([]string{m.object.GrantURL}, terms.Edges...) {
+		sealed, g, err := m.askForGrant(edge)
+		if err == nil {
+			m.mu.Lock()
+			m.grant, m.grantEnd = sealed, g.Expires
+			m.mu.Unlock()
+			return sealed, nil
+		}
+		errs = append(errs, err)
+	}
+	return nil, fmt.Errorf("grant: %w", errors.Join(errs...))
+}
+
+func (m *member) askForGrant(edge string) (sealed []byte, g protocol.Grant, err error) {
+	ctx, cancel := context.WithTimeout(m.ctx, grantTime)
 	defer cancel()
 	question := protocol.NewGrantRequest(m.content(), m.service.cfg.Device, time.Now())
-	sealed, err := m.service.cfg.Edges.Grant(ctx, edge.Request{URL: m.object.GrantURL}, m.object.GrantURL, question)
-	if err != nil {
-		return nil, fmt.Errorf("grant: %w", err)
+	if sealed, err = m.service.cfg.Edges.Grant(ctx, m.object.Request, edge, question); err != nil {
+		return nil, g, err
 	}
-	g, err := protocol.OpenGrant(sealed, m.object.Manifest.Terms.GrantKey, time.Now())
-	if err != nil {
-		return nil, fmt.Errorf("grant: %w", err)
-	}
-	m.mu.Lock()
-	m.grant, m.grantEnd = sealed, g.Expires
-	m.mu.Unlock()
-	return sealed, nil
+	g, err = protocol.OpenGrant(sealed, m.object.Manifest.Terms.GrantKey, time.Now())
+	return sealed, g, err
 }
 
 // judge checks the grant that a peer shows before anything is sent to it.
@@ -247,29 +261,46 @@ func (m *member) meet(in session.Introduction) {
 	link, err := m.service.endpoint.Connect(m.ctx, peerlink.Introduction{ID: in.ID, Content: in.Content, PeerKey: in.PeerKey, Peer: in.Peer,
 		Controlling: in.Controlling, PeerAddress: in.PeerAddress.String(), SamePublicAddress: in.SamePublicAddress, PeerLocal: addrText(in)},
 		signaller{m.control}, peerlink.Hello{Content: in.Content, Grant: grant, Check: m.judge})
-	m.mu.Lock()
-	k := known{session: in.Peer}
-	if err != nil {
-		k.failures = m.known[id].failures + 1
-		k.again = time.Now().Add(min(firstRefusal<<min(k.failures-1, 6), lastRefusal))
-	} else {
-		k.path = link.Kind()
-	}
-	m.known[id] = k
-	m.mu.Unlock()
+	m.remember(id, in.Peer, link, err)
 	if err != nil {
 		m.service.log.Debug("meeting a peer", "peer", id, "err", err)
 		return
 	}
 	sw, err := m.ensureSwarm()
 	if err != nil {
-		link.Close()
+		_ = link.Close() // the swarm's error is the one to tell
 		m.service.log.Warn("joining a swarm", "object", m.object.Manifest.Name, "err", err)
 		return
 	}
 	if err := sw.Offer(id, link, in.Controlling, swarm.OfferOptions{MayServe: link.PeerGranted(), Label: string(link.Kind())}); err != nil {
 		m.service.log.Debug("offering a peer", "peer", id, "err", err)
 	}
+}
+
+// remember notes how a meeting ended. What is known of peers that are connected must stay, the rest only
+// saves vain attempts.
+func (m *member) remember(id swarm.PeerID, peer session.PeerID, link *peerlink.Link, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	k := m.known[id] // an earlier connection may still be up
+	k.session = peer
+	if err != nil {
+		k.failures++
+		k.again = time.Now().Add(min(firstRefusal<<min(k.failures-1, 6), lastRefusal))
+	} else {
+		k.path, k.failures, k.again = link.Kind(), 0, time.Time{}
+	}
+	m.known[id] = k
+	if len(m.known) <= manyKnown {
+		return
+	}
+	keep := map[swarm.PeerID]known{id: k}
+	if m.swarm != nil {
+		for _, p := range m.swarm.Peers() {
+			keep[p.ID] = m.known[p.ID]
+		}
+	}
+	m.known = keep
 }
 
 func addrText(in session.Introduction) string {
@@ -286,23 +317,26 @@ func (m *member) complete() bool {
 
 // ensureSwarm joins the swarm if that has not been done, or not since the last peer went.
 func (m *member) ensureSwarm() (*swarm.Swarm, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.left {
-		return nil, swarm.ErrClosed
-	}
-	if m.swarm != nil {
-		return m.swarm, nil
+	m.turn.Lock()
+	defer m.turn.Unlock()
+	if sw := m.joined(); sw != nil {
+		return sw, nil
 	}
 	f := m.object.Manifest
 	sw, err := m.service.swarms.Join(swarm.Content{ID: f.ID, Name: f.Name, InfoBytes: f.InfoBytes(), PieceLayers: f.PieceLayers(),
-		PieceLength: f.PieceLength, Length: f.Length, Pieces: f.Pieces()}, newCheckedPieces(m.object.Data, f), watcher{m})
+		PieceLength: f.PieceLength, Length: f.Length, Pieces: f.Pieces()}, newCheckedPieces(m.object.Data, f, m.object.Observer.StorageFailed), watcher{m})
 	if err != nil {
 		return nil, err
 	}
 	sw.SetUpload(m.maySend)
-	sw.Want(m.wanted...)
-	m.wanted = nil
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.left {
+		m.work.Go(sw.Leave)
+		return nil, swarm.ErrClosed
+	}
+	sw.Want(slices.Collect(maps.Keys(m.wanted))...)
+	clear(m.wanted)
 	m.swarm = sw
 	m.watchIdle()
 	return sw, nil
@@ -326,23 +360,33 @@ func (m *member) watchIdle() {
 }
 
 func (m *member) leaveIfIdle() {
-	m.mu.Lock()
-	sw := m.swarm
-	if m.left || sw == nil {
-		m.mu.Unlock()
+	m.turn.Lock()
+	defer m.turn.Unlock()
+	sw := m.idleSwarm()
+	if sw == nil {
 		return
 	}
-	if m.seeking || len(sw.Peers()) > 0 {
-		m.watchIdle()
-		m.mu.Unlock()
-		return
-	}
-	m.swarm = nil
-	m.base = m.sum(sw)
-	m.work.Add(1)
-	m.mu.Unlock()
+	defer m.work.Done()
 	sw.Leave()
-	m.work.Done()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.base = m.sum(sw)
+	m.swarm = nil
+}
+
+// idleSwarm returns the swarm if it is to be left now, and counts that as work, which Leave waits for.
+func (m *member) idleSwarm() *swarm.Swarm {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.left || m.swarm == nil {
+		return nil
+	}
+	if m.seeking || len(m.swarm.Peers()) > 0 {
+		m.watchIdle()
+		return nil
+	}
+	m.work.Add(1)
+	return m.swarm
 }
 
 // Leave withdraws the object; nothing of it is touched any more when it returns.

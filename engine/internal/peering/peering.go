@@ -75,7 +75,7 @@ func Open(c Config) (*Service, error) {
 	}
 	swarms, err := swarm.New(swarm.Config{Log: c.Log, UploadLimiter: c.Upload, DownloadLimiter: c.Download})
 	if err != nil {
-		endpoint.Close()
+		_ = endpoint.Close() // err says what matters
 		return nil, err
 	}
 	s := &Service{cfg: c, log: c.Log, device: endpoint.DeviceKey(), endpoint: endpoint, swarms: swarms,
@@ -84,14 +84,19 @@ func Open(c Config) (*Service, error) {
 	return s, nil
 }
 
-// Close ends everything and returns when no goroutine is left.
+// Close withdraws all objects, ends everything and returns when no goroutine is left.
 func (s *Service) Close() {
 	s.mu.Lock()
 	s.closed = true
+	var left sync.WaitGroup
+	for _, m := range s.members {
+		left.Go(m.Leave)
+	}
 	s.mu.Unlock()
+	left.Wait()
 	s.cancel()
 	s.swarms.Close()
-	s.endpoint.Close()
+	_ = s.endpoint.Close() // its port is given back in any case
 	s.work.Wait()
 }
 
@@ -113,7 +118,7 @@ func (s *Service) Join(o download.Object, seek bool) (download.Swarm, error) {
 	if url == "" {
 		return nil, errors.New("the manifest names no control plane")
 	}
-	m := &member{service: s, object: o, wake: make(chan struct{}, 1), known: map[swarm.PeerID]known{}}
+	m := &member{service: s, object: o, wake: make(chan struct{}, 1), wanted: map[int]bool{}, known: map[swarm.PeerID]known{}}
 	m.ctx, m.cancel = context.WithCancel(s.ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -13,13 +13,14 @@ import (
 type checkedPieces struct {
 	*storage.Object
 	manifest *manifest.Manifest
+	failed   func(error) // called when a piece is not what it was; must not wait
 
 	mu      sync.Mutex
 	checked map[int]bool // read back in this run, and right
 }
 
-func newCheckedPieces(o *storage.Object, m *manifest.Manifest) *checkedPieces {
-	return &checkedPieces{Object: o, manifest: m, checked: map[int]bool{}}
+func newCheckedPieces(o *storage.Object, m *manifest.Manifest, failed func(error)) *checkedPieces {
+	return &checkedPieces{Object: o, manifest: m, failed: failed, checked: map[int]bool{}}
 }
 
 // ReadAt reads of piece i. Of a verified piece that was not checked in this run it reads all, and refuses
@@ -36,7 +37,9 @@ func (c *checkedPieces) ReadAt(b []byte, i int, off int64) (int, error) {
 		return 0, err
 	}
 	if !c.manifest.Verify(i, piece) {
-		return 0, fmt.Errorf("piece %d: %w", i, storage.ErrTouched)
+		err := fmt.Errorf("piece %d: %w", i, storage.ErrTouched)
+		c.failed(err)
+		return 0, err
 	}
 	c.mu.Lock()
 	c.checked[i] = true

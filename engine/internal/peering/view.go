@@ -49,32 +49,30 @@ func (m *member) connected() int { return len(m.stats()) }
 func (m *member) Want(pieces ...int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.swarm == nil {
-		m.wanted = append(m.wanted, pieces...)
+	if m.swarm != nil {
+		m.swarm.Want(pieces...)
 		return
 	}
-	m.swarm.Want(pieces...)
+	for _, i := range pieces {
+		m.wanted[i] = true
+	}
 }
 
 // Unwant implements download.Swarm.
 func (m *member) Unwant(pieces ...int) {
-	if sw := m.joined(); sw != nil {
+	if sw := m.forget(pieces); sw != nil {
 		sw.Unwant(pieces...)
-		return
 	}
-	drop := map[int]bool{}
-	for _, i := range pieces {
-		drop[i] = true
-	}
+}
+
+// forget takes pieces out of what the next swarm is asked for, and returns the one there is.
+func (m *member) forget(pieces []int) *swarm.Swarm {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	kept := m.wanted[:0]
-	for _, i := range m.wanted {
-		if !drop[i] {
-			kept = append(kept, i)
-		}
+	for _, i := range pieces {
+		delete(m.wanted, i)
 	}
-	m.wanted = kept
+	return m.swarm
 }
 
 // Progress implements download.Swarm.
@@ -96,11 +94,9 @@ func (m *member) Availability(dst []uint16) []uint16 {
 
 // Done implements download.Swarm.
 func (m *member) Done(i int) {
-	if sw := m.joined(); sw != nil {
+	if sw := m.forget([]int{i}); sw != nil {
 		sw.Done(i)
-		return
 	}
-	m.Unwant(i)
 }
 
 // sum adds a swarm's totals to those of earlier ones; m.mu is held.
