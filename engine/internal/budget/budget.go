@@ -34,6 +34,15 @@ func Paused(s api.Settings, month int64, now time.Time) string {
 	return ""
 }
 
+// Copies is how many full copies of an object may be given, when the user allows one number and the
+// publisher another: the smaller. 0 is no limit.
+func Copies(user, publisher int) int {
+	if user <= 0 || publisher <= 0 {
+		return max(user, publisher, 0)
+	}
+	return min(user, publisher)
+}
+
 // Spent tells whether as many copies of an object have been given as are allowed; 0 copies is no limit.
 func Spent(copies int, size, sent int64) bool {
 	return copies > 0 && sent >= int64(copies)*size

@@ -18,8 +18,7 @@ import (
 type link struct {
 	swarm    *Swarm
 	peer     PeerID
-	label    string
-	mayServe bool
+	options  OfferOptions
 	outgoing bool
 	conn     net.Conn
 	addr     *address
@@ -77,6 +76,7 @@ func (a *address) ip() string {
 
 var (
 	errDisconnected = errors.New("disconnected")
+	errForbidden    = errors.New("what is being sent may not be sent any more")
 	errSilent       = errors.New("peer says nothing any more")
 	errNoWake       = errors.New("peer is stalled, and its connection cannot be interrupted")
 )
@@ -88,7 +88,7 @@ const (
 )
 
 func newLink(s *Swarm, peer PeerID, conn net.Conn, outgoing bool, o OfferOptions) *link {
-	l := &link{swarm: s, peer: peer, label: o.Label, mayServe: o.MayServe, outgoing: outgoing, conn: conn}
+	l := &link{swarm: s, peer: peer, options: o, outgoing: outgoing, conn: conn}
 	l.addr = &address{l, wireAddress(peer)}
 	l.ctx, l.cancel = context.WithCancelCause(s.ctx)
 	l.uploads.wake = make(chan struct{}, 1)
@@ -189,7 +189,7 @@ func (l *link) Read(p []byte) (n int, err error) {
 		k := copy(p[n:], l.ready)
 		n, l.ready = n+k, l.ready[k:]
 		if len(l.ready) == 0 {
-			l.in.Discard(l.consumed)
+			_, _ = l.in.Discard(l.consumed) // all of it has been peeked at
 			l.consumed = 0
 		}
 	}
@@ -236,7 +236,7 @@ func (l *link) next() error {
 		return fmt.Errorf("incoming: %w", err)
 	}
 	if !pass {
-		l.in.Discard(prefix + len(body))
+		_, _ = l.in.Discard(prefix + len(body)) // all of it has been peeked at
 		return nil
 	}
 	l.consumed = prefix + len(body)
@@ -326,7 +326,7 @@ func (l *link) Write(p []byte) (int, error) {
 func (l *link) send(frames []byte) (int, error) {
 	l.writing.Lock()
 	defer l.writing.Unlock()
-	l.conn.SetWriteDeadline(time.Now().Add(writeTimeout)) // best effort: not every connection has deadlines
+	_ = l.conn.SetWriteDeadline(time.Now().Add(writeTimeout)) // best effort: not every connection has deadlines
 	n, err := l.conn.Write(frames)
 	if err != nil {
 		l.close(err)

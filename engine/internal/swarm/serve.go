@@ -5,14 +5,16 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // uploads is what a peer has asked for and not got yet, in its order.
 type uploads struct {
-	mu    sync.Mutex // guards queue
-	queue []block
-	wake  chan struct{}
+	mu      sync.Mutex // guards queue
+	queue   []block
+	wake    chan struct{}
+	sending atomic.Bool // a piece message is being written
 }
 
 const maxRequests = 1024 // outstanding from one peer; ours ask for windowMost
@@ -87,7 +89,8 @@ func (l *link) serve() {
 	}
 }
 
-// keep keeps the link alive, and ends it if the peer does not.
+// keep keeps the link alive, and ends it if the peer does not. It also has serve look again at what time alone
+// decides: the hours of sharing, a new month.
 func (l *link) keep() {
 	tick := time.NewTicker(keepAlive)
 	defer tick.Stop()
@@ -100,7 +103,8 @@ func (l *link) keep() {
 				l.close(errSilent)
 				return
 			}
-			l.send(frameKeepAlive)
+			_, _ = l.send(frameKeepAlive) // an error has closed the link
+			l.uploads.signal()
 		}
 	}
 }
@@ -109,18 +113,19 @@ func (l *link) keep() {
 // sides (BEP 3).
 func (l *link) open(on bool) {
 	if on {
-		l.send(frameUnchoke)
+		_, _ = l.send(frameUnchoke) // an error has closed the link
 		return
 	}
 	l.uploads.clear()
-	l.send(frameChoke)
+	_, _ = l.send(frameChoke) // an error has closed the link
 }
 
 func (l *link) mayUpload() bool {
 	l.swarm.mu.Lock()
 	allow := l.swarm.allow
 	l.swarm.mu.Unlock()
-	return l.mayServe && allow(l.peer)
+	o := &l.options
+	return o.MayServe && allow(l.peer) && (o.Allow == nil || o.Allow())
 }
 
 // answerRequest sends one block, when the limiter lets it. The request stays in the queue meanwhile, so
@@ -141,6 +146,8 @@ func (l *link) answerRequest(b block) error {
 	if err := l.swarm.read(b, buf[header:header+b.length]); err != nil {
 		return err
 	}
+	l.uploads.sending.Store(true) // before asking: who forbids it now cuts it off, see Kick
+	defer l.uploads.sending.Store(false)
 	if !l.mayUpload() { // changed while waiting; serve tells the peer
 		return nil
 	}

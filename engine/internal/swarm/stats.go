@@ -48,7 +48,7 @@ func (s *Swarm) Peers() []PeerStats {
 	list := make([]PeerStats, 0, len(s.links))
 	for _, l := range s.links {
 		list = append(list, PeerStats{
-			ID: l.peer, Label: l.label, Since: l.since,
+			ID: l.peer, Label: l.options.Label, Since: l.since,
 			Received: l.received, Wasted: l.wasted, Sent: l.sent,
 			Rate: l.rate(now), SendRate: l.sending.rate(now),
 			Has: l.hasCount, Stalled: l.stalled.Load(), Choking: l.chokes.Load(),
@@ -135,10 +135,13 @@ func (s *Swarm) countSent(l *link, n int) {
 		return
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	l.sent += int64(n)
 	s.totals.Sent += int64(n)
 	l.sending.add(n, time.Now())
+	s.mu.Unlock()
+	if l.options.Sent != nil {
+		l.options.Sent(n)
+	}
 }
 
 func (s *Swarm) countReceived(l *link, n int) {

@@ -121,6 +121,12 @@ func (s *Swarm) start(c Content) error {
 type OfferOptions struct {
 	MayServe bool   // it showed a valid grant: pieces may be sent to it
 	Label    string // for people, in PeerStats
+	// Allow has a say in what this connection carries, beside the function of SetUpload and asked like it;
+	// nil: no objection.
+	Allow func() bool
+	// Sent is told of payload that has left, after each piece message. It is called on the link's goroutine and
+	// must not block; nil: nobody is told.
+	Sent func(bytes int)
 }
 
 // Offer adds a peer by a connection that is authenticated and authorised. It takes ownership of conn
@@ -240,10 +246,14 @@ func (s *Swarm) SetUpload(allow func(PeerID) bool) {
 	s.Kick()
 }
 
-// Kick asks again whom to serve: peers are choked and unchoked at once.
+// Kick asks again whom to serve: peers are choked and unchoked at once. Where a block is being written that may
+// not be sent any more, the connection is cut in the middle of it.
 func (s *Swarm) Kick() {
 	for _, l := range s.connected() {
 		l.uploads.signal()
+		if l.uploads.sending.Load() && !l.mayUpload() {
+			l.close(errForbidden)
+		}
 	}
 }
 

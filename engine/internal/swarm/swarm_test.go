@@ -8,9 +8,12 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/tributary-dl/tributary/engine/internal/budget"
 )
 
 // With sharing off not one payload byte leaves, and the download goes on.
@@ -71,6 +74,100 @@ func TestSharingIsSwitchedAtOnce(t *testing.T) {
 			t.Errorf("wasted %d bytes", w)
 		}
 	})
+}
+
+// A block that a slow line is still taking when sharing is switched off does not go on.
+func TestABlockUnderWayIsCutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := makeObject(4<<20, 256<<10)
+		seeder, leecher := newClient(t, "seeder", o.full(t), limitUpload(1<<20)), newClient(t, "leecher", o.empty(t))
+		end, far := connect(t, seeder, leecher)
+		time.Sleep(time.Second)
+		far.freeze(true)
+		time.Sleep(time.Second)
+		if got := len(seeder.Peers()); got != 1 {
+			t.Fatalf("%d peers; want 1, whose line is full", got)
+		}
+		seeder.SetUpload(func(PeerID) bool { return false })
+		synctest.Wait()
+		before := end.written()
+		far.freeze(false)
+		time.Sleep(time.Minute)
+		if n := end.written() - before; n != 0 {
+			t.Errorf("%d bytes left after sharing was switched off", n)
+		}
+	})
+}
+
+// Each connection is asked too, and what time alone decides takes effect without a Kick. Whoever keeps the
+// accounts is told of every payload byte.
+func TestConnectionsHaveASay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := makeObject(4<<20, 256<<10)
+		seeder, leecher := newClient(t, "seeder", o.full(t)), newClient(t, "leecher", o.empty(t))
+		var allowed atomic.Bool
+		var sent atomic.Int64
+		x, y := newPipe()
+		for _, err := range []error{
+			seeder.Offer(leecher.name, x, true, OfferOptions{MayServe: true, Allow: allowed.Load, Sent: func(n int) { sent.Add(int64(n)) }}),
+			leecher.Offer(seeder.name, y, false, OfferOptions{MayServe: true}),
+		} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(10 * time.Minute)
+		if n := sent.Load() + leecher.Totals().Received; n != 0 {
+			t.Fatalf("%d bytes left by a connection that objects", n)
+		}
+		allowed.Store(true)
+		time.Sleep(keepAlive)
+		wait(t, leecher.mem)
+		synctest.Wait()
+		if got, want := sent.Load(), seeder.Totals().Sent; got != want || got < o.Length {
+			t.Errorf("told of %d bytes; %d were sent, of an object of %d", got, want, o.Length)
+		}
+	})
+}
+
+// One limit holds for all peers together, and a change of it reaches those who wait.
+func TestLimitHoldsForAllPeersTogether(t *testing.T) {
+	for _, side := range []string{"upload", "download"} {
+		t.Run(side, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := makeObject(16<<20, 256<<10)
+				limit := budget.NewLimiter(1 << 20)
+				var total func() int64
+				if side == "upload" {
+					seeder := newClient(t, "seeder", o.full(t), func(c *Config) { c.UploadLimiter = limit })
+					for _, name := range []string{"one", "two", "three"} {
+						connect(t, seeder, newClient(t, name, o.empty(t)))
+					}
+					total = func() int64 { return seeder.Totals().Sent }
+				} else {
+					leecher := newClient(t, "leecher", o.empty(t), func(c *Config) { c.DownloadLimiter = limit })
+					for _, name := range []string{"one", "two", "three"} {
+						connect(t, newClient(t, name, o.full(t)), leecher)
+					}
+					total = func() int64 { return leecher.Totals().Received }
+				}
+				within := func(step string, seconds, rate int64) {
+					t.Helper()
+					before := total()
+					time.Sleep(time.Duration(seconds) * time.Second)
+					if got, want := total()-before, seconds*rate; got < want*8/10 || got > want*12/10 {
+						t.Errorf("%s: %d bytes in %d s; want about %d", step, got, seconds, want)
+					}
+				}
+				within("at 1 MiB/s", 4, 1<<20)
+				limit.SetRate(4 << 20)
+				within("at 4 MiB/s", 2, 4<<20)
+				limit.SetRate(0)
+				time.Sleep(time.Second / 2)
+				within("stopped", 10, 0)
+			})
+		})
+	}
 }
 
 func TestPeerWithoutGrantIsNotServed(t *testing.T) {
@@ -351,7 +448,7 @@ func TestStorageFailure(t *testing.T) {
 		m.fail = full
 		leecher := newClient(t, "leecher", m)
 		connect(t, newClient(t, "seeder", o.full(t)), leecher)
-		leecher.diary.until(t, "told", func() bool { return leecher.diary.failed == full })
+		leecher.diary.until(t, "told", func() bool { return errors.Is(leecher.diary.failed, full) })
 		synctest.Wait()
 		before := leecher.Totals().Received
 		time.Sleep(time.Minute)
