@@ -56,7 +56,17 @@ const (
 type field struct {
 	show   func(api.Settings)
 	able   []fyne.Disableable
-	remark *kit.Text
+	remark *remark
+}
+
+// remark is the line below a setting: who locked it, or what is wrong with it. Empty, it takes no room.
+type remark struct {
+	text *kit.Text
+	lock *widget.Icon
+}
+
+func newRemark() *remark {
+	return &remark{text: kit.Small("", theme.Muted), lock: widget.NewIcon(theme.Tinted("lock", theme.Muted))}
 }
 
 // New returns the page.
@@ -113,7 +123,7 @@ func (v *View) Show(s api.Settings, locks model.Locks) {
 			}
 		}
 		if locked {
-			tell(f.remark, lang.L("Set by your administrator in {{.file}}", map[string]any{"file": by}), theme.Muted)
+			f.remark.tell(lang.L("Set by your administrator in {{.file}}", map[string]any{"file": by}), theme.Muted, true)
 		}
 	}
 }
@@ -121,18 +131,16 @@ func (v *View) Show(s api.Settings, locks model.Locks) {
 // Complain shows next to a setting why the service refused a value.
 func (v *View) Complain(name, why string) {
 	if f := v.fields[name]; f != nil {
-		tell(f.remark, why, stock.ColorNameError)
+		f.remark.tell(why, stock.ColorNameError, false)
 	}
 }
 
-// tell shows a remark; an empty one takes no room.
-func tell(remark *kit.Text, text string, color fyne.ThemeColorName) {
-	remark.Paint(text, color)
-	if text == "" {
-		remark.Hide()
-	} else {
-		remark.Show()
-	}
+// tell shows a remark, with a lock if it is about one.
+func (r *remark) tell(text string, color fyne.ThemeColorName, locked bool) {
+	r.text.Paint(text, color)
+	r.text.Hidden, r.lock.Hidden = text == "", !locked
+	r.text.Refresh()
+	r.lock.Refresh()
 }
 
 func card(title string, lines ...fyne.CanvasObject) fyne.CanvasObject {
@@ -140,15 +148,16 @@ func card(title string, lines ...fyne.CanvasObject) fyne.CanvasObject {
 }
 
 // line puts a name beside what changes it, with a remark below.
-func line(name string, control fyne.CanvasObject, remark *kit.Text) fyne.CanvasObject {
+func line(name string, control fyne.CanvasObject, remark *remark) fyne.CanvasObject {
 	n := kit.NewText(name)
 	n.Cut = true
 	right := control
 	if remark == nil {
 		return container.New(halves{}, kit.Middle(n), kit.Middle(right))
 	}
-	remark.Hide() // until it has something to say
-	return kit.Column(2, container.New(halves{}, kit.Middle(n), kit.Middle(right)), container.New(halves{}, kit.NewText(""), remark))
+	remark.tell("", theme.Muted, false)
+	below := container.NewBorder(nil, nil, kit.Fixed(remark.lock, 2*theme.Space), nil, remark.text)
+	return kit.Column(2, container.New(halves{}, kit.Middle(n), kit.Middle(right)), container.New(halves{}, container.NewWithoutLayout(), below))
 }
 
 // halves gives names two fifths of the width, so that all controls of the page begin at one line.
@@ -165,8 +174,8 @@ func (halves) Layout(o []fyne.CanvasObject, size fyne.Size) {
 	o[1].Resize(fyne.NewSize(min(size.Width-left, 52*theme.Space), size.Height))
 }
 
-func (v *View) add(name string, show func(api.Settings), able ...fyne.Disableable) *kit.Text {
-	remark := kit.Small("", theme.Muted)
+func (v *View) add(name string, show func(api.Settings), able ...fyne.Disableable) *remark {
+	remark := newRemark()
 	v.fields[name] = &field{show: show, able: able, remark: remark}
 	return remark
 }
@@ -176,7 +185,7 @@ func (v *View) entry(name, title, hint string, beside fyne.CanvasObject, value f
 	e := &settled{Entry: kit.NewEntry(hint)}
 	e.ExtendBaseWidget(e)
 	e.PlaceHolder = hint
-	var remark *kit.Text
+	var below *remark
 	e.take = func() {
 		if e.Text == e.inForce || e.Disabled() {
 			return
@@ -188,13 +197,13 @@ func (v *View) entry(name, title, hint string, beside fyne.CanvasObject, value f
 			}
 		}
 		if fault != "" {
-			tell(remark, fault, stock.ColorNameError)
+			below.tell(fault, stock.ColorNameError, false)
 			return
 		}
-		tell(remark, "", theme.Muted)
+		below.tell("", theme.Muted, false)
 		v.do.Change(patch)
 	}
-	remark = v.add(name, func(s api.Settings) {
+	below = v.add(name, func(s api.Settings) {
 		if now := value(s); now != e.inForce || !e.shown {
 			e.inForce, e.shown = now, true
 			if !e.focused {
@@ -203,9 +212,9 @@ func (v *View) entry(name, title, hint string, beside fyne.CanvasObject, value f
 		}
 	}, e)
 	if beside == nil {
-		return line(title, e, remark)
+		return line(title, e, below)
 	}
-	return line(title, container.NewBorder(nil, nil, nil, beside, e), remark)
+	return line(title, container.NewBorder(nil, nil, nil, beside, e), below)
 }
 
 // settled is a text field that tells when the user is done with it.
@@ -310,7 +319,7 @@ func (v *View) languageChoice() fyne.CanvasObject {
 			chosen = i + 1
 		}
 	}
-	remark := kit.Small("", theme.Muted)
+	below := newRemark()
 	s := widget.NewSelect(names, nil)
 	s.SetSelectedIndex(chosen)
 	s.OnChanged = func(string) {
@@ -318,10 +327,10 @@ func (v *View) languageChoice() fyne.CanvasObject {
 		if i := s.SelectedIndex(); i > 0 {
 			v.prefs.Language = languages[i-1].code
 		}
-		tell(remark, lang.L("Open the window again to see it."), theme.Muted)
+		below.tell(lang.L("Open the window again to see it."), theme.Muted, false)
 		v.do.Prefer(v.prefs)
 	}
-	return line(lang.L("Language"), s, remark)
+	return line(lang.L("Language"), s, below)
 }
 
 func (v *View) check(title, text string, on bool, changed func(bool)) fyne.CanvasObject {

@@ -35,6 +35,7 @@ type View struct {
 	position                 *kit.Segmented
 	meaning                  *kit.Words
 	lock                     *kit.Text
+	lockLine                 *fyne.Container
 	paused                   *fyne.Container
 	pausedWhy                *kit.Words
 	today, week, month, rate *kit.Text
@@ -52,8 +53,10 @@ func New(do Actions, now func() time.Time, openSettings func()) *View {
 	v.position.OnChanged = func(i int) { do.Share(positions[i]) }
 	v.paused = container.NewBorder(nil, nil, kit.Pad(widget.NewIcon(theme.Tinted("pause", stock.ColorNameWarning)), 0, 0), nil, v.pausedWhy)
 	v.paused.Hide()
+	v.lockLine = container.NewBorder(nil, nil, kit.Fixed(widget.NewIcon(theme.Tinted("lock", theme.Muted)), 2*theme.Space), nil, kit.Pad(v.lock, 0, theme.Space/2))
+	v.lockLine.Hide()
 	big := kit.Card(kit.Column(theme.Space, kit.Title(lang.L("Give a part of your upload to others")),
-		container.NewHBox(kit.Fixed(v.position, 56*theme.Space)), v.meaning, v.lock, v.paused))
+		container.NewHBox(kit.Fixed(v.position, 56*theme.Space)), v.meaning, v.lockLine, v.paused))
 
 	v.today, v.week, v.month, v.rate = figure(), figure(), figure(), figure()
 	numbers := container.NewGridWithColumns(4, tile(lang.L("Sent today"), v.today), tile(lang.L("This week"), v.week), tile(lang.L("This month"), v.month), tile(lang.L("Right now"), v.rate))
@@ -101,10 +104,10 @@ func (v *View) Show(s api.SharingStatus, settings api.Settings, locks model.Lock
 	if by, locked := locks["sharing"]; locked {
 		v.position.Disable()
 		v.lock.Set(lang.L("Set by your administrator in {{.file}}", map[string]any{"file": by}))
-		v.lock.Show()
+		v.lockLine.Show()
 	} else {
 		v.position.Enable()
-		v.lock.Hide()
+		v.lockLine.Hide()
 	}
 	if s.PausedWhy != "" && s.Sharing != api.SharingOff {
 		v.pausedWhy.Set(lang.L("Sharing rests right now: {{.reason}}", map[string]any{"reason": s.PausedWhy}))
