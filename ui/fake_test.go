@@ -84,8 +84,13 @@ func (f *fakeService) SetSettings(_ context.Context, p api.SettingsPatch) (api.S
 	}
 	return s, f.do("set")
 }
-func (f *fakeService) Policy(context.Context) ([]api.Effective, error)    { return f.policy, nil }
-func (f *fakeService) Status(context.Context) (api.Status, error)         { return f.status, nil }
+func (f *fakeService) Policy(context.Context) ([]api.Effective, error) { return f.policy, nil }
+func (f *fakeService) Status(context.Context) (api.Status, error) {
+	s := f.status
+	s.Sharing = f.shared
+	s.Sharing.Ledger = nil // only the call for it brings it
+	return s, nil
+}
 func (f *fakeService) Sharing(context.Context) (api.SharingStatus, error) { return f.shared, nil }
 func (f *fakeService) StopSharing(_ context.Context, id string) error     { return f.do("stop %s", id) }
 func (f *fakeService) Doctor(context.Context) ([]api.Check, error)        { return nil, f.do("doctor") }

@@ -65,6 +65,7 @@ func Show(over fyne.Canvas, do Actions, text, dir string) *Dialog {
 	for _, e := range []*kit.Entry{d.links, d.dir, d.name, d.checksum} {
 		e.OnEscape = d.close
 	}
+	d.links.OnSubmitted = func(string) { d.send() } // Shift+Enter: Enter begins a new line
 	d.links.OnChanged = func(string) { d.check() }
 	d.checksum.OnChanged = func(string) { d.check() }
 	d.dir.OnChanged = func(string) { d.check() }
