@@ -125,8 +125,9 @@ func (e *Engine) openPeers() (*peering.Service, error) {
 	return peering.Open(peering.Config{
 		Device: e.ident.Key, Starts: e.ident.Starts, Listen: e.cfg.ListenPeers, AllowLoopback: e.cfg.AllowLoopbackPeers,
 		Control: e.cfg.Control, Roots: e.cfg.Roots, Software: "tributaryd/" + e.cfg.Version, Edges: e.edges,
-		Upload: e.upload, Download: e.download, Settings: e.Settings, MaySend: e.ledger.maySend(e.Settings),
-		Log: e.log.With("component", "peers"),
+		Upload: e.upload, Download: e.download, Settings: e.Settings, Sent: e.ledger.sent,
+		MaySend: func(u peering.Upload, path api.PathKind) bool { return e.ledger.maySend(e.Settings(), u, path) },
+		Log:     e.log.With("component", "peers"),
 	})
 }
 
@@ -169,7 +170,6 @@ func (e *Engine) run(r download.Record) *download.Download {
 }
 
 func (e *Engine) publish(s api.Download) {
-	e.ledger.count(s)
 	if before, known := e.feed.set(s); !known || before.State != s.State {
 		e.look()
 	}

@@ -10,33 +10,46 @@ import (
 
 	"github.com/tributary-dl/tributary/engine/api"
 	"github.com/tributary-dl/tributary/engine/internal/budget"
+	"github.com/tributary-dl/tributary/engine/internal/peering"
 	"github.com/tributary-dl/tributary/engine/internal/store"
+	"github.com/tributary-dl/tributary/engine/internal/swarm"
 )
 
-// flushEvery bounds how often the ledger writes, so that sharing does not keep a disk awake.
-const flushEvery = time.Minute
+// flushAfter is how much of the ledger, in time, a killed service can lose. Nothing is written while nothing is sent.
+const (
+	flushAfter = 3 * time.Second
+	flushAgain = time.Minute // after a disk refused it
+)
 
-// uploads is the ledger of what left this computer, by day and object. The user can read all of it.
+// uploads is the ledger of what left this computer, by day and object. The user can read all of it. It is told
+// of each block at the socket, so limits that count bytes hold to the block.
 type uploads struct {
 	store *store.Store
 	log   *slog.Logger
 
+	flushing sync.Mutex // one flush at a time, so that an older state never overwrites a newer one
+
 	mu      sync.Mutex
-	entries map[string]*api.LedgerEntry // by day + "/" + content ID
-	last    map[string]int64            // uploaded bytes of each download when last counted
+	entries map[string]*api.LedgerEntry          // by day + "/" + content ID
+	months  map[string]int64                     // bytes by month, "2026-11"
+	objects map[string]int64                     // bytes by content ID
+	peers   map[string]map[swarm.PeerID]struct{} // of the entries of this day and run
 	dirty   map[string]bool
-	flushed time.Time
+	timer   *time.Timer // runs while something is dirty
+	closed  bool
 }
 
 func newUploads(s *store.Store, log *slog.Logger) *uploads {
-	u := &uploads{store: s, log: log, entries: map[string]*api.LedgerEntry{}, last: map[string]int64{}, dirty: map[string]bool{}, flushed: time.Now()}
+	u := &uploads{store: s, log: log, entries: map[string]*api.LedgerEntry{}, months: map[string]int64{}, objects: map[string]int64{},
+		peers: map[string]map[swarm.PeerID]struct{}{}, dirty: map[string]bool{}}
 	err := s.Each(store.BucketLedger, "", func(key string, value []byte) error {
 		var entry api.LedgerEntry
-		if err := json.Unmarshal(value, &entry); err != nil {
+		if err := json.Unmarshal(value, &entry); err != nil || len(entry.Day) != len(day) {
 			log.Error("an entry of the upload ledger could not be read", "key", key, "err", err)
 			return nil
 		}
 		u.entries[key] = &entry
+		u.sum(&entry, entry.Bytes)
 		return nil
 	})
 	if err != nil {
@@ -45,42 +58,66 @@ func newUploads(s *store.Store, log *slog.Logger) *uploads {
 	return u
 }
 
-const day = "2006-01-02"
+const (
+	day   = "2006-01-02"
+	month = "2006-01"
+)
 
-// count takes what a snapshot says was sent since the last one. The first snapshot of a run is what was
-// counted before.
-func (u *uploads) count(s api.Download) {
-	if s.ContentID == "" {
-		return
-	}
+// sum adds bytes of an entry to the totals; u.mu is held, or nobody else knows u yet.
+func (u *uploads) sum(entry *api.LedgerEntry, bytes int64) {
+	u.months[entry.Day[:len(month)]] += bytes
+	u.objects[entry.ContentID] += bytes
+}
+
+// sent books payload that has just left.
+func (u *uploads) sent(o peering.Upload, peer swarm.PeerID, bytes int) {
+	date := time.Now().Format(day)
+	key := date + "/" + o.ContentID
 	u.mu.Lock()
-	before, known := u.last[s.ID]
-	u.last[s.ID] = s.BytesUploaded
-	if !known || s.BytesUploaded <= before {
-		u.mu.Unlock()
-		return
-	}
-	now := time.Now()
-	date := now.Format(day)
-	key := date + "/" + s.ContentID
+	defer u.mu.Unlock()
 	entry := u.entries[key]
 	if entry == nil {
-		entry = &api.LedgerEntry{Day: date, ContentID: s.ContentID, Name: s.Name, Publisher: s.Publisher}
+		entry = &api.LedgerEntry{Day: date, ContentID: o.ContentID, Name: o.Name, Publisher: o.Publisher}
 		u.entries[key] = entry
+		u.forgetPeers(date)
 	}
-	entry.Bytes += s.BytesUploaded - before
+	entry.Bytes += int64(bytes)
+	u.sum(entry, int64(bytes))
+	if u.peers[key] == nil {
+		u.peers[key] = map[swarm.PeerID]struct{}{}
+	}
+	u.peers[key][peer] = struct{}{}
+	entry.Peers = max(entry.Peers, len(u.peers[key])) // who came before a restart is not known any more
 	u.dirty[key] = true
-	due := now.Sub(u.flushed) >= flushEvery
-	u.mu.Unlock()
-	if due {
-		if err := u.flush(); err != nil {
-			u.log.Error("writing the upload ledger", "err", err)
+	u.schedule(flushAfter)
+}
+
+// forgetPeers drops the peers of earlier days; u.mu is held.
+func (u *uploads) forgetPeers(date string) {
+	for key := range u.peers {
+		if !strings.HasPrefix(key, date) {
+			delete(u.peers, key)
 		}
 	}
 }
 
+// schedule has the ledger written after a while; u.mu is held.
+func (u *uploads) schedule(after time.Duration) {
+	if u.timer == nil && !u.closed {
+		u.timer = time.AfterFunc(after, func() {
+			if err := u.flush(); err != nil {
+				u.log.Error("writing the upload ledger", "err", err)
+			}
+		})
+	}
+}
+
+// flush writes what has changed. What cannot be written stays to be written.
 func (u *uploads) flush() error {
+	u.flushing.Lock()
+	defer u.flushing.Unlock()
 	u.mu.Lock()
+	u.timer = nil
 	changed := map[string][]byte{}
 	for key := range u.dirty {
 		if raw, err := json.Marshal(u.entries[key]); err == nil {
@@ -88,33 +125,45 @@ func (u *uploads) flush() error {
 		}
 	}
 	clear(u.dirty)
-	u.flushed = time.Now()
 	u.mu.Unlock()
 	for key, raw := range changed {
 		if err := u.store.Put(store.BucketLedger, key, raw); err != nil {
+			u.mu.Lock()
+			defer u.mu.Unlock()
+			for key := range changed {
+				u.dirty[key] = true
+			}
+			u.schedule(flushAgain)
 			return err
 		}
 	}
 	return nil
 }
 
-func (u *uploads) close() error { return u.flush() }
+// close writes what is left. Nothing is sent any more.
+func (u *uploads) close() error {
+	u.mu.Lock()
+	u.closed = true
+	if u.timer != nil {
+		u.timer.Stop()
+	}
+	u.mu.Unlock()
+	return u.flush()
+}
 
 // status sums up today, the last seven days and this month.
 func (u *uploads) status() (s api.SharingStatus) {
 	now := time.Now()
-	today, week, month := now.Format(day), now.AddDate(0, 0, -6).Format(day), now.Format("2006-01")
+	today, week := now.Format(day), now.AddDate(0, 0, -6).Format(day)
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	s.Month = u.months[now.Format(month)]
 	for _, entry := range u.entries {
 		if entry.Day == today {
 			s.Today += entry.Bytes
 		}
 		if entry.Day >= week {
 			s.Week += entry.Bytes
-		}
-		if strings.HasPrefix(entry.Day, month) {
-			s.Month += entry.Bytes
 		}
 		s.Ledger = append(s.Ledger, *entry)
 	}
@@ -127,40 +176,19 @@ func (u *uploads) status() (s api.SharingStatus) {
 	return s
 }
 
-// sentIn returns what was sent in a month, "2026-11".
-func (u *uploads) sentIn(month string) (bytes int64) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	for _, entry := range u.entries {
-		if strings.HasPrefix(entry.Day, month) {
-			bytes += entry.Bytes
-		}
-	}
-	return bytes
-}
-
-// sentOf returns what has been sent of an object so far.
-func (u *uploads) sentOf(contentID string) (bytes int64) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	for _, entry := range u.entries {
-		if entry.ContentID == contentID {
-			bytes += entry.Bytes
-		}
-	}
-	return bytes
-}
-
 // paused says why sharing rests although it is on; empty if it does not.
 func (u *uploads) paused(s api.Settings) string {
 	now := time.Now()
-	return budget.Paused(s, u.sentIn(now.Format("2006-01")), now)
+	u.mu.Lock()
+	sent := u.months[now.Format(month)]
+	u.mu.Unlock()
+	return budget.Paused(s, sent, now)
 }
 
-// maySend returns the rule that is asked before payload goes to a peer.
-func (u *uploads) maySend(settings func() api.Settings) func(contentID string, size int64, path api.PathKind) bool {
-	return func(contentID string, size int64, path api.PathKind) bool {
-		s := settings()
-		return budget.MaySend(s, path) && u.paused(s) == "" && !budget.Spent(s.UploadsPerObject, size, u.sentOf(contentID))
-	}
+// maySend is the rule that is asked before each block goes to a peer.
+func (u *uploads) maySend(s api.Settings, o peering.Upload, path api.PathKind) bool {
+	u.mu.Lock()
+	given := u.objects[o.ContentID]
+	u.mu.Unlock()
+	return budget.MaySend(s, path) && u.paused(s) == "" && !budget.Spent(budget.Copies(s.UploadsPerObject, o.Copies), o.Size, given)
 }

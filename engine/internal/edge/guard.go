@@ -25,6 +25,9 @@ var (
 	v4Compat = netip.MustParsePrefix("::/96")        // RFC 4291, deprecated
 )
 
+// IsLocal tells whether an address lies in a network of the user's own, or of nobody's.
+func IsLocal(a netip.Addr) bool { return isLocal(a) }
+
 // isLocal tells whether an address is one that a public server must not send us to.
 func isLocal(a netip.Addr) bool {
 	a = a.WithZone("").Unmap()
@@ -84,4 +87,24 @@ func guard(local func(netip.Addr) bool) func(context.Context, string, string, sy
 		}
 		return nil
 	}
+}
+
+// MayBeLocal tells whether a host that the servers of a request name may be at a local address: the user allowed
+// that, typed a local address, or typed this host.
+func (c *Client) MayBeLocal(req Request, host string) bool {
+	s, err := c.newSession(req)
+	return err == nil && (s.free || s.isTyped(host))
+}
+
+// Dialer makes connections for sessions with control planes, which the edge's documents name. It goes to local
+// addresses only if local says so.
+func (c *Client) Dialer(local bool) func(ctx context.Context, network, address string) (net.Conn, error) {
+	if c.dial != nil {
+		return c.dial
+	}
+	dialer := &net.Dialer{Timeout: c.timeouts.Connect, Resolver: c.resolver}
+	if !local {
+		dialer.ControlContext = guard(c.isLocal)
+	}
+	return dialer.DialContext
 }

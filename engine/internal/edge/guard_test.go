@@ -205,3 +205,46 @@ func TestMirrorsAndManifestsAreGuardedToo(t *testing.T) {
 		t.Errorf("%d requests came through", n.hits.Load())
 	}
 }
+
+func TestDialerIsGuarded(t *testing.T) {
+	n := newNetwork(t)
+	tests := []struct {
+		host           string
+		local, allowed bool
+	}{
+		{"127.0.0.2", false, false},
+		{"inside.test", false, false},
+		{"127.0.0.2", true, true},
+		{"inside.test", true, true},
+	}
+	for _, tt := range tests {
+		conn, err := n.client.Dialer(tt.local)(t.Context(), "tcp", net.JoinHostPort(tt.host, n.port))
+		if err == nil {
+			conn.Close()
+		}
+		if (err == nil) != tt.allowed {
+			t.Errorf("dial %s, local addresses allowed: %v: %v", tt.host, tt.local, err)
+		}
+	}
+}
+
+func TestWhatTheUserTypedMayBeLocal(t *testing.T) {
+	tests := []struct {
+		req  Request
+		host string
+		want bool
+	}{
+		{Request{URL: "https://public.test/f"}, "127.0.0.1", false},
+		{Request{URL: "https://public.test/f"}, "control.test", false},
+		{Request{URL: "https://public.test/f"}, "public.test", true},
+		{Request{URL: "https://public.test/f", Mirrors: []string{"https://control.test/f"}}, "control.test", true},
+		{Request{URL: "https://public.test/f", AllowLocal: true}, "169.254.169.254", true},
+		{Request{URL: "https://10.0.0.1/f"}, "10.0.0.2", true},
+		{Request{URL: "not a URL"}, "127.0.0.1", false},
+	}
+	for _, tt := range tests {
+		if got := newClient(t, Config{}).MayBeLocal(tt.req, tt.host); got != tt.want {
+			t.Errorf("%s names %s: %v; want %v", tt.req.URL, tt.host, got, tt.want)
+		}
+	}
+}

@@ -61,7 +61,6 @@ type member struct {
 // known is what is remembered of a peer that was met.
 type known struct {
 	session  session.PeerID
-	path     api.PathKind
 	failures int       // attempts in a row that failed
 	again    time.Time // no attempt before, after a failure
 }
@@ -160,7 +159,7 @@ func (m *member) seek() {
 }
 
 func (m *member) afterError(err error, pause time.Duration) (wait, next time.Duration) {
-	if r, ok := errors.AsType[*session.Refused](err); ok {
+	if r, ok := errors.AsType[*session.RefusedError](err); ok {
 		if r.Code == "bad_grant" || r.Code == "expired" {
 			m.mu.Lock()
 			m.grant = nil
@@ -261,7 +260,9 @@ func (m *member) meet(in session.Introduction) {
 	link, err := m.service.endpoint.Connect(m.ctx, peerlink.Introduction{ID: in.ID, Content: in.Content, PeerKey: in.PeerKey, Peer: in.Peer,
 		Controlling: in.Controlling, PeerAddress: in.PeerAddress.String(), SamePublicAddress: in.SamePublicAddress, PeerLocal: addrText(in)},
 		signaller{m.control}, peerlink.Hello{Content: in.Content, Grant: grant, Check: m.judge})
-	m.remember(id, in.Peer, link, err)
+	if !errors.Is(err, peerlink.ErrBusy) { // which says nothing about the peer
+		m.remember(id, in.Peer, err)
+	}
 	if err != nil {
 		m.service.log.Debug("meeting a peer", "peer", id, "err", err)
 		return
@@ -272,23 +273,30 @@ func (m *member) meet(in session.Introduction) {
 		m.service.log.Warn("joining a swarm", "object", m.object.Manifest.Name, "err", err)
 		return
 	}
-	if err := sw.Offer(id, link, in.Controlling, swarm.OfferOptions{MayServe: link.PeerGranted(), Label: string(link.Kind())}); err != nil {
+	upload, path := m.upload(), link.Kind()
+	options := swarm.OfferOptions{MayServe: link.PeerGranted(), Label: string(path),
+		Allow: func() bool { return m.service.cfg.MaySend(upload, path) },
+		Sent:  func(bytes int) { m.service.cfg.Sent(upload, id, bytes) }}
+	if err := sw.Offer(id, link, in.Controlling, options); err != nil {
 		m.service.log.Debug("offering a peer", "peer", id, "err", err)
 	}
 }
 
+// upload is what the user's rules and ledger know the object by.
+func (m *member) upload() Upload {
+	f := m.object.Manifest
+	return Upload{ContentID: f.ID.String(), Name: f.Name, Publisher: f.Terms.Publisher, Size: f.Length, Copies: f.Terms.Policy.UploadsPerObject}
+}
+
 // remember notes how a meeting ended. What is known of peers that are connected must stay, the rest only
 // saves vain attempts.
-func (m *member) remember(id swarm.PeerID, peer session.PeerID, link *peerlink.Link, err error) {
+func (m *member) remember(id swarm.PeerID, peer session.PeerID, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	k := m.known[id] // an earlier connection may still be up
-	k.session = peer
+	k := known{session: peer}
 	if err != nil {
-		k.failures++
+		k.failures = m.known[id].failures + 1
 		k.again = time.Now().Add(min(firstRefusal<<min(k.failures-1, 6), lastRefusal))
-	} else {
-		k.path, k.failures, k.again = link.Kind(), 0, time.Time{}
 	}
 	m.known[id] = k
 	if len(m.known) <= manyKnown {
@@ -328,7 +336,7 @@ func (m *member) ensureSwarm() (*swarm.Swarm, error) {
 	if err != nil {
 		return nil, err
 	}
-	sw.SetUpload(m.maySend)
+	sw.SetUpload(func(swarm.PeerID) bool { return true }) // each connection has a rule of its own, see meet
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.left {
@@ -340,14 +348,6 @@ func (m *member) ensureSwarm() (*swarm.Swarm, error) {
 	m.swarm = sw
 	m.watchIdle()
 	return sw, nil
-}
-
-// maySend is asked for every piece that is about to be sent.
-func (m *member) maySend(peer swarm.PeerID) bool {
-	m.mu.Lock()
-	path := m.known[peer].path
-	m.mu.Unlock()
-	return m.service.cfg.MaySend(m.content().String(), m.object.Manifest.Length, path)
 }
 
 // watchIdle leaves the swarm of a finished object when no peer has come for a while; m.mu is held.

@@ -11,10 +11,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tributary-dl/tributary/control/protocol"
@@ -40,9 +43,18 @@ type Config struct {
 	Upload        swarm.Limiter
 	Download      swarm.Limiter
 	Settings      func() api.Settings
-	// MaySend is asked before payload goes to a peer; it must not block.
-	MaySend func(contentID string, size int64, path api.PathKind) bool
+	// MaySend is asked before each block goes to a peer, Sent is told when it has left. They are called from many
+	// goroutines and must not block.
+	MaySend func(u Upload, path api.PathKind) bool
+	Sent    func(u Upload, peer swarm.PeerID, bytes int)
 	Log     *slog.Logger
+}
+
+// Upload is an object that may be given to peers.
+type Upload struct {
+	ContentID, Name, Publisher string
+	Size                       int64 // bytes
+	Copies                     int   // that the publisher lets one client give; 0: any number
 }
 
 // Service is the peers' side of an engine. All methods may be called from any goroutine.
@@ -58,9 +70,16 @@ type Service struct {
 
 	mu       sync.Mutex
 	closed   bool
-	sessions map[string]*control // by URL
+	sessions map[place]*control
 	members  map[protocol.ContentID]*member
 	nat      peerlink.NAT
+}
+
+// place is a control plane, and whether the user's word lets it be at a local address: a public manifest must not
+// make this device dial one.
+type place struct {
+	url   string
+	local bool
 }
 
 // Open opens the socket for peers. Sessions begin when an object names their control plane.
@@ -79,7 +98,7 @@ func Open(c Config) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{cfg: c, log: c.Log, device: endpoint.DeviceKey(), endpoint: endpoint, swarms: swarms,
-		sessions: map[string]*control{}, members: map[protocol.ContentID]*member{}}
+		sessions: map[place]*control{}, members: map[protocol.ContentID]*member{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s, nil
 }
@@ -111,12 +130,9 @@ func (s *Service) goWork(f func()) {
 
 // Join makes an object known to peers and, if seek, looks for some. See download.Peering.
 func (s *Service) Join(o download.Object, seek bool) (download.Swarm, error) {
-	url := s.cfg.Control
-	if url == "" {
-		url = o.Manifest.Terms.Control
-	}
-	if url == "" {
-		return nil, errors.New("the manifest names no control plane")
+	at, err := s.controlOf(o)
+	if err != nil {
+		return nil, err
 	}
 	m := &member{service: s, object: o, wake: make(chan struct{}, 1), wanted: map[int]bool{}, known: map[swarm.PeerID]known{}}
 	m.ctx, m.cancel = context.WithCancel(s.ctx)
@@ -128,24 +144,39 @@ func (s *Service) Join(o download.Object, seek bool) (download.Swarm, error) {
 	if s.members[o.Manifest.ID] != nil {
 		return nil, errors.New("another download of the same object is under way")
 	}
-	m.control = s.session(url)
+	m.control = s.session(at)
 	s.members[o.Manifest.ID] = m
 	m.setSeek(seek)
 	return m, nil
 }
 
+// controlOf returns the control plane of an object: the administrator's, or the manifest's.
+func (s *Service) controlOf(o download.Object) (place, error) {
+	if s.cfg.Control != "" {
+		return place{s.cfg.Control, true}, nil
+	}
+	if o.Manifest.Terms.Control == "" {
+		return place{}, errors.New("the manifest names no control plane")
+	}
+	u, err := url.Parse(o.Manifest.Terms.Control)
+	if err != nil || u.User != nil {
+		return place{}, errors.New("the manifest's control plane has no usable address")
+	}
+	return place{u.String(), s.cfg.Edges.MayBeLocal(o.Request, u.Hostname())}, nil
+}
+
 // session returns the session with a control plane and starts it if there is none; s.mu is held.
-func (s *Service) session(url string) *control {
-	if c := s.sessions[url]; c != nil {
+func (s *Service) session(at place) *control {
+	if c := s.sessions[at]; c != nil {
 		return c
 	}
-	c := &control{service: s, url: url}
-	c.Session = session.New(session.Config{URL: url, Key: s.cfg.Device, Roots: s.cfg.Roots, Software: s.cfg.Software,
-		Log: s.log.With("control", url), Login: s.login, Handler: c})
-	s.sessions[url] = c
+	c := &control{service: s, url: at.url, reach: s.cfg.Edges.Dialer(at.local)}
+	c.Session = session.New(session.Config{URL: at.url, Key: s.cfg.Device, Roots: s.cfg.Roots, Dial: c.dial, Software: s.cfg.Software,
+		Log: s.log.With("control", at.url), Login: s.login, Handler: c})
+	s.sessions[at] = c
 	s.work.Go(func() {
 		if err := c.Run(s.ctx); err != nil && s.ctx.Err() == nil {
-			s.log.Error("the control plane cannot be used", "control", url, "err", err)
+			s.log.Error("the control plane cannot be used", "control", at.url, "err", err)
 		}
 	})
 	return c
@@ -229,6 +260,19 @@ type control struct {
 	*session.Session
 	service *Service
 	url     string
+	reach   func(ctx context.Context, network, address string) (net.Conn, error)
+	local   atomic.Bool // it is at a local address, and may name others
+}
+
+// dial connects to the control plane, where it may be, and notes where it is.
+func (c *control) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := c.reach(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	at, ok := conn.RemoteAddr().(*net.TCPAddr)
+	c.local.Store(ok && edge.IsLocal(at.AddrPort().Addr()))
+	return conn, nil
 }
 
 func (c *control) describe() api.ControlStatus {
@@ -256,7 +300,7 @@ func (c *control) detect(stun []string) {
 	if len(stun) == 0 {
 		return
 	}
-	nat, err := s.endpoint.Detect(s.ctx, stun)
+	nat, err := s.endpoint.Detect(s.ctx, stun, c.local.Load())
 	if err != nil {
 		s.log.Info("testing the NAT", "err", err)
 		return

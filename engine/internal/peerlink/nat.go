@@ -30,9 +30,10 @@ type NAT struct {
 
 // Detect tests how the network maps the socket (RFC 5780 section 4.3, with two ports of one server in
 // place of two addresses), and remembers the servers for Connect. Call it at the start and whenever the
-// network has changed. servers are host:port. That no UDP comes back is a finding, not an error; it takes
+// network has changed. servers are host:port; unless private says so, none may be in a private network, where the
+// control plane that names them could otherwise have this device send. That no UDP comes back is a finding, not an error; it takes
 // four seconds.
-func (e *Endpoint) Detect(ctx context.Context, servers []string) (NAT, error) {
+func (e *Endpoint) Detect(ctx context.Context, servers []string, private bool) (NAT, error) {
 	if len(servers) == 0 {
 		return NAT{}, errors.New("detect NAT: no STUN server")
 	}
@@ -41,6 +42,9 @@ func (e *Endpoint) Detect(ctx context.Context, servers []string) (NAT, error) {
 		a, err := e.resolve(ctx, s)
 		if err != nil {
 			return NAT{}, fmt.Errorf("detect NAT: %w", err)
+		}
+		if !private && (!isHost(a.Addr()) || isPrivate(a.Addr())) {
+			return NAT{}, fmt.Errorf("detect NAT: the STUN server %s is not at a public address", a)
 		}
 		at = append(at, a)
 	}

@@ -59,7 +59,7 @@ func testPair(t *testing.T, dialer, acceptor string, direct bool, lateA, lateB t
 	defer in.start()()
 	a, b := hostA(), hostB()
 	for _, h := range []host{a, b} {
-		if _, err := h.Detect(t.Context(), stunPorts); err != nil {
+		if _, err := h.Detect(t.Context(), stunPorts, false); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -122,7 +122,7 @@ func TestDetect(t *testing.T) {
 					defer in.start()()
 					h := listen()
 					in.dropped.Store(loss)
-					got, err := h.Detect(t.Context(), stunPorts)
+					got, err := h.Detect(t.Context(), stunPorts, false)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -136,13 +136,23 @@ func TestDetect(t *testing.T) {
 }
 
 // The public address is asked for again only when a NAT might have forgotten it.
+// A control plane may not have this device ask in the user's own network.
+func TestPrivateSTUNServersAreNotAsked(t *testing.T) {
+	e := listen(t, nil)
+	for _, server := range []string{"127.0.0.1:3478", "10.0.0.1:3478", "169.254.169.254:80", "[::1]:3478", "0.0.0.0:3478", "224.0.0.1:3478"} {
+		if _, err := e.Detect(t.Context(), []string{server}, false); err == nil || !strings.Contains(err.Error(), "not at a public address") {
+			t.Errorf("%s: %v; want a refusal", server, err)
+		}
+	}
+}
+
 func TestPublicAddressIsRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newInternet(t)
 		listen := in.host("portcone")
 		defer in.start()()
 		h := listen()
-		if _, err := h.Detect(t.Context(), stunPorts); err != nil {
+		if _, err := h.Detect(t.Context(), stunPorts, false); err != nil {
 			t.Fatal(err)
 		}
 		for _, step := range []struct {
