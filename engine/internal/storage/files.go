@@ -8,7 +8,8 @@ import (
 	"sync/atomic"
 )
 
-// maxOpen bounds the open files of one object. An object may have 20,000 files.
+// maxOpen bounds the open files of one object, which may have 20,000 files. Who opens at the same moment as another
+// may go over it by one.
 const maxOpen = 32
 
 // files is the set of an object's files, opened when they are needed. A file is flushed before it is

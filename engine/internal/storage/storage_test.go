@@ -691,8 +691,8 @@ func TestManyFilesNeedFewDescriptors(t *testing.T) {
 		must(t, o.WritePiece(i, pieceOf(o, data, i)))
 	}
 	o.files.mu.Lock()
-	if open := len(o.files.opened); open > maxOpen {
-		t.Errorf("%d files are open; want at most %d", open, maxOpen)
+	if open := len(o.files.opened); open > maxOpen+1 { // the committer may open one at the same moment
+		t.Errorf("%d files are open; want at most %d", open, maxOpen+1)
 	}
 	o.files.mu.Unlock()
 	path, err := o.Finish(t.Context(), noHook)

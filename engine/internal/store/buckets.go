@@ -14,14 +14,8 @@ type Bucket string
 
 // Buckets for Put, Get, Delete and Each.
 const (
-	BucketSettings Bucket = "settings" // what the user decided
-	BucketIdentity Bucket = "identity" // the device's key, GUID and start numbers
-	BucketPolicy   Bucket = "policy"   // the last policy of each publisher and control plane
-	BucketLedger   Bucket = "ledger"   // bytes that left this computer, per day and object
-	BucketReceipts Bucket = "receipts" // the device's log and receipts not yet reported
-	BucketReports  Bucket = "reports"  // statistics not yet reported
-	BucketSharing  Bucket = "sharing"  // finished objects that are offered to peers
-
+	BucketSettings  Bucket = "settings"  // what the user decided
+	BucketLedger    Bucket = "ledger"    // bytes that left this computer, per day and object
 	BucketManifests Bucket = "manifests" // raw, by download
 )
 
@@ -33,8 +27,7 @@ const (
 )
 
 var allBuckets = []Bucket{
-	BucketSettings, BucketIdentity, BucketPolicy, BucketLedger, BucketReceipts, BucketReports, BucketSharing, BucketManifests,
-	bucketRun, bucketDownloads, bucketDurable,
+	BucketSettings, BucketLedger, BucketManifests, bucketRun, bucketDownloads, bucketDurable,
 }
 
 // Put stores value under key, over what was there.

@@ -171,10 +171,10 @@ func TestClosed(t *testing.T) {
 			t.Errorf("Close = %v", err)
 		}
 	}
-	if err := s.Put(BucketPolicy, "a", nil); !errors.Is(err, errClosed) {
+	if err := s.Put(BucketSettings, "a", nil); !errors.Is(err, errClosed) {
 		t.Errorf("Put = %v; want %v", err, errClosed)
 	}
-	if _, err := s.Get(BucketPolicy, "a"); !errors.Is(err, errClosed) {
+	if _, err := s.Get(BucketSettings, "a"); !errors.Is(err, errClosed) {
 		t.Errorf("Get = %v; want %v", err, errClosed)
 	}
 }
@@ -193,13 +193,13 @@ func TestUnknownBucketIsAnError(t *testing.T) {
 func TestEachStopsAtTheFirstError(t *testing.T) {
 	s := mustOpen(t, filepath.Join(t.TempDir(), "state.db"))
 	for _, k := range []string{"a", "b"} {
-		if err := s.Put(BucketPolicy, k, []byte(k)); err != nil {
+		if err := s.Put(BucketSettings, k, []byte(k)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	stop := errors.New("stop")
 	var seen []string
-	err := s.Each(BucketPolicy, "", func(key string, _ []byte) error {
+	err := s.Each(BucketSettings, "", func(key string, _ []byte) error {
 		seen = append(seen, key)
 		return stop
 	})
