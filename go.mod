@@ -2,33 +2,37 @@ module github.com/tributary-dl/tributary
 
 go 1.26.0
 
-// anacrolix/torrent 1.62 needs go-utp, whose archive the module proxies do not serve. We never
-// use uTP (peers talk QUIC), so a stub with the symbols that the library names stands in.
+// anacrolix/torrent 1.62 needs go-utp, at a version that cannot be fetched as a module. We never use uTP
+// (peers talk QUIC), so a stub with the symbols that the library names stands in.
 replace github.com/anacrolix/go-utp => ./engine/internal/goutpstub
 
 require (
-	fyne.io/fyne/v2 v2.8.1
-	fyne.io/systray v1.12.3-0.20260810170012-af4e8e793ec4
-	github.com/Microsoft/go-winio v0.6.4
-	github.com/anacrolix/torrent v1.62.0
-	github.com/coder/websocket v1.8.15
-	github.com/godbus/dbus/v5 v5.2.4
-	github.com/google/go-cmp v0.7.0
-	github.com/kardianos/service v1.3.0
-	github.com/oschwald/maxminddb-golang/v2 v2.9.0
-	github.com/pion/ice/v2 v2.3.38
-	github.com/pion/stun v0.6.1
-	github.com/pion/transport/v2 v2.2.10
-	github.com/quic-go/quic-go v0.65.0
-	github.com/spf13/cobra v1.10.2
-	go.etcd.io/bbolt v1.5.0
-	golang.org/x/image v0.47.0
-	golang.org/x/net v0.62.0
-	golang.org/x/sync v0.24.0
-	golang.org/x/term v0.47.0
-	golang.org/x/text v0.43.0
-	golang.org/x/time v0.16.0
-	google.golang.org/protobuf v1.36.12
+	fyne.io/fyne/v2 v2.8.1 // the window's toolkit; only ui and app/desktop import it
+	fyne.io/systray v1.12.3-0.20260810170012-af4e8e793ec4 // the tray without Fyne: a program that runs all day must cost nothing
+	github.com/Microsoft/go-winio v0.6.4 // named pipes with an access list, for the local API on Windows
+	github.com/anacrolix/torrent v1.62.0 // the piece engine among peers; only engine/internal/swarm imports it
+	github.com/coder/websocket v1.8.15 // the session with the control plane: small, with contexts, no dependencies
+	github.com/godbus/dbus/v5 v5.2.4 // talks to the desktop on Linux without cgo: notifications, files shown in their folder
+	github.com/google/go-cmp v0.7.0 // differences that a test can print
+	github.com/jeandeaual/go-locale v0.0.0-20250612000132-0ef82f21eade // the languages that the user has set, on every system
+	github.com/kardianos/service v1.3.0 // installs the service with each system's own manager; only app/service imports it
+	github.com/oschwald/maxminddb-golang/v2 v2.9.0 // which network and country an address belongs to, from a database the operator brings
+	github.com/pion/ice/v2 v2.3.38 // finds paths through NATs; v4 would be tied to the version of WebRTC that the piece engine brings
+	github.com/pion/logging v0.2.4 // silences ice, which would log to the terminal
+	github.com/pion/stun v0.6.1 // tests only: holds our STUN messages against another implementation
+	github.com/pion/transport/v2 v2.2.10 // tests only: the virtual network of the NAT matrix
+	github.com/quic-go/quic-go v0.65.0 // encrypted streams between peers over the socket that ICE opened
+	github.com/spf13/cobra v1.10.2 // commands, flags, help and completion of the programs
+	github.com/spf13/pflag v1.0.10 // cobra's flags, where tributaryd walks them
+	go.etcd.io/bbolt v1.5.0 // state that survives a power cut: one file, one writer, synced transactions
+	golang.org/x/image v0.47.0 // draws the graph of the speed
+	golang.org/x/net v0.62.0 // host names that are not ASCII, header fields that may be sent
+	golang.org/x/sync v0.24.0 // a group of workers with one error
+	golang.org/x/sys v0.49.0 // system calls: locks, sparse files, peer credentials, free space
+	golang.org/x/term v0.47.0 // whether a terminal is there, and its width
+	golang.org/x/text v0.43.0 // Unicode normal forms and case folding of file names, widths in the terminal
+	golang.org/x/time v0.16.0 // token buckets
+	google.golang.org/protobuf v1.36.12 // messages of the control plane
 )
 
 require (
@@ -58,7 +62,6 @@ require (
 	github.com/cespare/xxhash v1.1.0 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/clipperhouse/uax29/v2 v2.2.0 // indirect
-	github.com/cpuguy83/go-md2man/v2 v2.0.7 // indirect
 	github.com/davecgh/go-spew v1.1.1 // indirect
 	github.com/dustin/go-humanize v1.0.0 // indirect
 	github.com/edsrzf/mmap-go v1.1.0 // indirect
@@ -81,7 +84,6 @@ require (
 	github.com/hack-pad/safejs v0.1.0 // indirect
 	github.com/huandu/xstrings v1.3.2 // indirect
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
-	github.com/jeandeaual/go-locale v0.0.0-20250612000132-0ef82f21eade // indirect
 	github.com/jsummers/gobmp v0.0.0-20230614200233-a9de23ed2e25 // indirect
 	github.com/klauspost/cpuid/v2 v2.2.3 // indirect
 	github.com/mattn/go-isatty v0.0.16 // indirect
@@ -98,7 +100,6 @@ require (
 	github.com/pion/dtls/v3 v3.0.11 // indirect
 	github.com/pion/ice/v4 v4.0.2 // indirect
 	github.com/pion/interceptor v0.1.40 // indirect
-	github.com/pion/logging v0.2.4 // indirect
 	github.com/pion/mdns v0.0.12 // indirect
 	github.com/pion/mdns/v2 v2.0.7 // indirect
 	github.com/pion/randutil v0.1.0 // indirect
@@ -117,10 +118,8 @@ require (
 	github.com/protolambda/ctxlock v0.1.0 // indirect
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
 	github.com/rs/dnscache v0.0.0-20211102005908-e0241e321417 // indirect
-	github.com/russross/blackfriday/v2 v2.1.0 // indirect
 	github.com/rymdport/portal v0.4.2 // indirect
 	github.com/spaolacci/murmur3 v1.1.0 // indirect
-	github.com/spf13/pflag v1.0.10 // indirect
 	github.com/srwiley/oksvg v0.0.0-20221011165216-be6e8873101c // indirect
 	github.com/srwiley/rasterx v0.0.0-20220730225603-2ab79fcdd4ef // indirect
 	github.com/stretchr/testify v1.12.1 // indirect
@@ -134,7 +133,6 @@ require (
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/exp v0.0.0-20251113190631-e25ba8c21ef6 // indirect
-	golang.org/x/sys v0.49.0 // indirect
 	lukechampine.com/blake3 v1.1.6 // indirect
 	modernc.org/libc v1.22.3 // indirect
 	modernc.org/mathutil v1.5.0 // indirect
