@@ -87,7 +87,7 @@ func (s *Session) Run(ctx context.Context) error {
 		window, err := s.connect(ctx, dialer)
 		if ctx.Err() != nil {
 			s.disconnected(nil, time.Time{})
-			return nil
+			return nil //nolint:nilerr // err says only that ctx ended, which the caller wanted
 		}
 		wait := retry.next(time.Since(began), window, rand.Float64)
 		s.disconnected(err, time.Now().Add(wait))
@@ -161,7 +161,7 @@ func (s *Session) Report(r Report) {
 
 // Lookup asks for at most want peers of an object, without those in exclude. The peers arrive as
 // introductions, before or after Lookup returns. It fails at once with ErrDisconnected when there is no
-// session, and with *Refused when the node refuses.
+// session, and with *RefusedError when the node refuses.
 func (s *Session) Lookup(ctx context.Context, content protocol.ContentID, grant []byte, want int, exclude []PeerID) (Found, error) {
 	request, waiting, err := s.ask(content, grant, want, exclude)
 	if err != nil {

@@ -257,7 +257,7 @@ func TestLookupIsAnswered(t *testing.T) {
 	asked = receive[*wire.ClientMessage_Lookup](e).Lookup
 	e.send(&wire.NodeMessage{Body: &wire.NodeMessage_Refused{Refused: &wire.Refused{Request: asked.Request, Code: "busy", RetryAfterS: 5}}})
 	r := <-got
-	if refused, ok := errors.AsType[*Refused](r.err); !ok || refused.Code != "busy" || refused.RetryAfter != 5*time.Second {
+	if refused, ok := errors.AsType[*RefusedError](r.err); !ok || refused.Code != "busy" || refused.RetryAfter != 5*time.Second {
 		t.Errorf("Lookup() = %+v; want a refusal", r)
 	}
 
@@ -346,7 +346,7 @@ func TestRefusedLoginShowsInTheStatus(t *testing.T) {
 	e.ws.Close(websocket.StatusPolicyViolation, "")
 	again := <-n.sessions // so the first attempt has been judged
 	defer again.ws.CloseNow()
-	if refused, ok := errors.AsType[*Refused](s.Status().Err); !ok || refused.Code != "unsupported_version" {
+	if refused, ok := errors.AsType[*RefusedError](s.Status().Err); !ok || refused.Code != "unsupported_version" {
 		t.Errorf("status = %+v", s.Status())
 	}
 }

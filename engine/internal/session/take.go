@@ -116,8 +116,8 @@ func welcomeFrom(w *wire.Welcome) Welcome {
 	return Welcome{Epoch: w.Epoch, PublicAddress: public, STUN: w.Stun, EdgeOnly: w.EdgeOnly}
 }
 
-func refusedFrom(r *wire.Refused) *Refused {
-	return &Refused{Code: r.Code, Text: r.Text, RetryAfter: time.Duration(r.RetryAfterS) * time.Second}
+func refusedFrom(r *wire.Refused) *RefusedError {
+	return &RefusedError{Code: r.Code, Text: r.Text, RetryAfter: time.Duration(r.RetryAfterS) * time.Second}
 }
 
 func introductionFrom(i *wire.Introduce) (Introduction, error) {

@@ -135,13 +135,13 @@ var ErrDisconnected = errors.New("no session with the control plane")
 
 var errQueueFull = errors.New("the session does not keep up")
 
-// Refused is the node's refusal.
-type Refused struct {
+// RefusedError is the node's refusal.
+type RefusedError struct {
 	Code       string // bad_grant, expired, busy, quarantined, invalid, unsupported_version
 	Text       string
 	RetryAfter time.Duration // zero: the node did not say
 }
 
-func (r *Refused) Error() string {
+func (r *RefusedError) Error() string {
 	return fmt.Sprintf("the control plane refuses: %s (%s)", r.Text, r.Code)
 }
