@@ -390,6 +390,43 @@ func TestReportsAreRecorded(t *testing.T) {
 	}
 }
 
+// One bad report must not cost a client its session again and again; many of them do.
+func TestMalformedReportIsRefusedAndTheSessionGoesOn(t *testing.T) {
+	p := start(t)
+	anna := newDevice(t, "anna")
+	anna.login(p)
+	download := bytes.Repeat([]byte{3}, 16)
+	malformed := []*wire.Report{
+		{Content: film[:], Download: download, Sequence: 7, Outcome: "won"},
+		{Content: film[:], Download: download, Sequence: 7, UploadedBytes: 1 << 63},
+		{Content: film[:], Download: download, Sequence: 7, Reason: strings.Repeat("x", 1000)},
+		{Content: []byte{1}, Download: download, Sequence: 7},
+		{Content: film[:], Download: []byte{1}, Sequence: 7},
+	}
+	sent := 0
+	for _, r := range malformed {
+		anna.send(&wire.ClientMessage{Body: &wire.ClientMessage_Report{Report: r}})
+		sent++
+		refused := want[*wire.NodeMessage_Refused](anna).Refused
+		if refused.Code != "invalid" || refused.Request != 0 || refused.Sequence != 7 || refused.Text == "" {
+			t.Errorf("refused = %v", refused)
+		}
+		if named := bytes.Equal(refused.Download, download); named != bytes.Equal(r.Download, download) {
+			t.Errorf("%v does not name the download of %v", refused, r)
+		}
+	}
+	anna.send(&wire.ClientMessage{Body: &wire.ClientMessage_Report{Report: &wire.Report{Content: film[:], Download: download, Sequence: 8}}})
+	if r := want[*wire.NodeMessage_Recorded](anna).Recorded; r.Sequence != 8 {
+		t.Errorf("recorded = %v", r)
+	}
+	for ; sent <= maxMalformed; sent++ {
+		anna.send(&wire.ClientMessage{Body: &wire.ClientMessage_Report{Report: malformed[0]}})
+	}
+	if code := anna.ended(); code != websocket.StatusPolicyViolation {
+		t.Errorf("session ended with %v after %d malformed reports; want a policy violation", code, sent)
+	}
+}
+
 func TestGarbageEndsOnlyItsOwnSession(t *testing.T) {
 	p := start(t)
 	witness := newDevice(t, "witness")
@@ -403,7 +440,6 @@ func TestGarbageEndsOnlyItsOwnSession(t *testing.T) {
 		"501 holdings":   message(&wire.ClientMessage{Body: &wire.ClientMessage_Withdraw{Withdraw: &wire.Withdraw{Content: make([][]byte, 501)}}}),
 		"9 candidates":   message(&wire.ClientMessage{Body: &wire.ClientMessage_Signal{Signal: &wire.Signal{Introduction: make([]byte, 16), Candidates: make([]string, 9)}}}),
 		"control bytes":  message(&wire.ClientMessage{Body: &wire.ClientMessage_Signal{Signal: &wire.Signal{Introduction: make([]byte, 16), Failed: "a\nb"}}}),
-		"made-up result": message(&wire.ClientMessage{Body: &wire.ClientMessage_Report{Report: &wire.Report{Content: film[:], Download: make([]byte, 16), Outcome: "won"}}}),
 		"impossible NAT": message(&wire.ClientMessage{Body: &wire.ClientMessage_Update{Update: &wire.Update{Nat: 77}}}),
 	} {
 		eve := newDevice(t, "eve")

@@ -243,25 +243,23 @@ func oneLine(text string) bool {
 	return true
 }
 
+// maxMalformed is how many malformed reports a session survives. A client that has one of its own making must be
+// able to go on without it; one that sends nothing else is of no use.
+const maxMalformed = 20
+
 func (s *session) report(r *wire.Report) error {
-	content, err := contentID(r.Content)
+	account, err := s.account(r)
 	if err != nil {
-		return err
-	}
-	account := ledger.Account{
-		Device: s.device, Content: content, Sequence: r.Sequence,
-		Total: r.TotalBytes, Edge: r.EdgeBytes, Peers: r.PeerBytes, Wasted: r.WastedBytes, Uploaded: r.UploadedBytes,
-		Active: time.Duration(r.Milliseconds) * time.Millisecond, Outcome: ledger.Outcome(r.Outcome), Reason: r.Reason,
-		Received: time.Now().UTC().Truncate(time.Second),
-	}
-	if len(r.Download) != len(account.Download) {
-		return errors.New("a download's name has 16 bytes")
-	}
-	copy(account.Download[:], r.Download)
-	end := s.holder.End()
-	account.Network, account.Country = end.Network.Name, end.Network.Country
-	if err := account.Check(); err != nil {
-		return err
+		if s.malformed++; s.malformed > maxMalformed {
+			return fmt.Errorf("more than %d malformed reports, the last: %w", maxMalformed, err)
+		}
+		s.log.Info("malformed report", "count", s.malformed, "err", err)
+		refused := &wire.Refused{Code: "invalid", Text: err.Error(), Sequence: r.Sequence}
+		if len(r.Download) == len(account.Download) {
+			refused.Download = r.Download
+		}
+		s.send(&wire.NodeMessage{Body: &wire.NodeMessage_Refused{Refused: refused}})
+		return nil
 	}
 	if err := s.node.cfg.Ledger.Record(account); err != nil {
 		// Without a Recorded the client keeps the report and repeats it.
@@ -271,6 +269,27 @@ func (s *session) report(r *wire.Report) error {
 	}
 	s.send(&wire.NodeMessage{Body: &wire.NodeMessage_Recorded{Recorded: &wire.Recorded{Download: r.Download, Sequence: r.Sequence}}})
 	return nil
+}
+
+// account reads a report.
+func (s *session) account(r *wire.Report) (ledger.Account, error) {
+	content, err := contentID(r.Content)
+	if err != nil {
+		return ledger.Account{}, err
+	}
+	account := ledger.Account{
+		Device: s.device, Content: content, Sequence: r.Sequence,
+		Total: r.TotalBytes, Edge: r.EdgeBytes, Peers: r.PeerBytes, Wasted: r.WastedBytes, Uploaded: r.UploadedBytes,
+		Active: time.Duration(r.Milliseconds) * time.Millisecond, Outcome: ledger.Outcome(r.Outcome), Reason: r.Reason,
+		Received: time.Now().UTC().Truncate(time.Second),
+	}
+	if len(r.Download) != len(account.Download) {
+		return account, errors.New("a download's name has 16 bytes")
+	}
+	copy(account.Download[:], r.Download)
+	end := s.holder.End()
+	account.Network, account.Country = end.Network.Name, end.Network.Country
+	return account, account.Check()
 }
 
 func contentID(b []byte) (c protocol.ContentID, err error) {

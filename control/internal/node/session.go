@@ -45,7 +45,9 @@ type session struct {
 	cancel       context.CancelFunc // cuts the connection off
 	ctx          context.Context
 
-	messages, lookups *rate.Limiter // used by the reader only
+	// Used by the reader only.
+	messages, lookups *rate.Limiter
+	malformed         int // reports
 }
 
 func newSession(n *Node, conn *websocket.Conn, device protocol.DeviceKey, public netip.AddrPort, edgeOnly bool) *session {

@@ -1124,6 +1124,8 @@ type Refused struct {
 	Code          string                 `protobuf:"bytes,2,opt,name=code,proto3" json:"code,omitempty"` // bad_grant, expired, busy, quarantined, invalid, unsupported_version
 	Text          string                 `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
 	RetryAfterS   uint32                 `protobuf:"varint,4,opt,name=retry_after_s,json=retryAfterS,proto3" json:"retry_after_s,omitempty"`
+	Download      []byte                 `protobuf:"bytes,5,opt,name=download,proto3" json:"download,omitempty"`  // 16 bytes: the report of this download is malformed and need not be repeated
+	Sequence      uint32                 `protobuf:"varint,6,opt,name=sequence,proto3" json:"sequence,omitempty"` // of that report
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1182,6 +1184,20 @@ func (x *Refused) GetText() string {
 func (x *Refused) GetRetryAfterS() uint32 {
 	if x != nil {
 		return x.RetryAfterS
+	}
+	return 0
+}
+
+func (x *Refused) GetDownload() []byte {
+	if x != nil {
+		return x.Download
+	}
+	return nil
+}
+
+func (x *Refused) GetSequence() uint32 {
+	if x != nil {
+		return x.Sequence
 	}
 	return 0
 }
@@ -1591,12 +1607,14 @@ const file_control_protocol_wire_control_proto_rawDesc = "" +
 	"\n" +
 	"candidates\x18\x04 \x03(\tR\n" +
 	"candidates\x12\x16\n" +
-	"\x06failed\x18\x05 \x01(\tR\x06failed\"o\n" +
+	"\x06failed\x18\x05 \x01(\tR\x06failed\"\xa7\x01\n" +
 	"\aRefused\x12\x18\n" +
 	"\arequest\x18\x01 \x01(\rR\arequest\x12\x12\n" +
 	"\x04code\x18\x02 \x01(\tR\x04code\x12\x12\n" +
 	"\x04text\x18\x03 \x01(\tR\x04text\x12\"\n" +
-	"\rretry_after_s\x18\x04 \x01(\rR\vretryAfterS\"B\n" +
+	"\rretry_after_s\x18\x04 \x01(\rR\vretryAfterS\x12\x1a\n" +
+	"\bdownload\x18\x05 \x01(\fR\bdownload\x12\x1a\n" +
+	"\bsequence\x18\x06 \x01(\rR\bsequence\"B\n" +
 	"\bRecorded\x12\x1a\n" +
 	"\bdownload\x18\x01 \x01(\fR\bdownload\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\rR\bsequence\"\x1e\n" +

@@ -1,10 +1,14 @@
 package session
 
 import (
+	"strings"
 	"time"
 
 	"github.com/tributary-dl/tributary/control/protocol/wire"
 )
+
+// maxReason is what a node takes of a report's reason, in bytes.
+const maxReason = 256
 
 // reports keeps the latest report of each download until the node has it on disk. It is a plain struct:
 // the session guards it.
@@ -22,12 +26,14 @@ func (r *reports) add(report Report) {
 	if old, ok := r.latest[report.Download]; ok && old.Sequence >= report.Sequence {
 		return
 	}
+	report.Reason = strings.ToValidUTF8(report.Reason, "")
+	report.Reason = strings.ToValidUTF8(report.Reason[:min(len(report.Reason), maxReason)], "")
 	r.latest[report.Download] = report
 	r.unsent[report.Download] = true
 }
 
-// recorded drops a report that is on the node's disk.
-func (r *reports) recorded(download [16]byte, sequence uint32) {
+// done drops a report that is on the node's disk, or that the node will never take.
+func (r *reports) done(download [16]byte, sequence uint32) {
 	if kept, ok := r.latest[download]; ok && kept.Sequence <= sequence {
 		delete(r.latest, download)
 		delete(r.unsent, download)

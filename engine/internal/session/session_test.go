@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -319,12 +320,47 @@ func TestReportIsRepeatedUntilItIsRecorded(t *testing.T) {
 	}
 }
 
+// A report that the node will never take must not be repeated for ever; one that it cannot store now must be.
+func TestRefusedReportIsDropped(t *testing.T) {
+	n, h := newFakeNode(t), newHeard()
+	s := run(t, n, h, nil)
+	download := [16]byte{9}
+	s.Report(Report{Content: film, Download: download, Sequence: 2, Uploaded: -1, Reason: "\xff" + strings.Repeat("x", 1000)})
+	e, _ := n.next(welcome())
+	if r := receive[*wire.ClientMessage_Report](e).Report; r.Reason != strings.Repeat("x", maxReason) {
+		t.Errorf("reason = %q", r.Reason)
+	}
+	pending := func(answer *wire.Refused) int {
+		e.send(&wire.NodeMessage{Body: &wire.NodeMessage_Refused{Refused: answer}})
+		e.send(&wire.NodeMessage{Body: &wire.NodeMessage_Push{Push: &wire.Push{}}})
+		<-h.pushes // so what came before it has been taken
+		return s.Status().PendingReports
+	}
+	for _, c := range []struct {
+		name   string
+		answer *wire.Refused
+		want   int
+	}{
+		{"cannot be stored now", &wire.Refused{Code: "busy"}, 1},
+		{"some message", &wire.Refused{Code: "invalid"}, 1},
+		{"an earlier report", &wire.Refused{Code: "invalid", Download: download[:], Sequence: 1}, 1},
+		{"another download's", &wire.Refused{Code: "invalid", Download: make([]byte, 16), Sequence: 2}, 1},
+		{"this report", &wire.Refused{Code: "invalid", Download: download[:], Sequence: 2}, 0},
+	} {
+		if got := pending(c.answer); got != c.want {
+			t.Errorf("%s is refused: %d reports are pending; want %d", c.name, got, c.want)
+		}
+	}
+}
+
 func TestNonsenseOfTheNodeEndsTheSession(t *testing.T) {
 	n, h := newFakeNode(t), newHeard()
 	run(t, n, h, nil)
 	for _, nonsense := range []*wire.NodeMessage{
 		{Body: &wire.NodeMessage_Introduce{Introduce: &wire.Introduce{Introduction: []byte{1}}}},
 		{Body: &wire.NodeMessage_Signal{Signal: &wire.Signal{}}},
+		{Body: &wire.NodeMessage_Recorded{Recorded: &wire.Recorded{Download: []byte{1}}}},
+		{Body: &wire.NodeMessage_Refused{Refused: &wire.Refused{Code: "invalid", Download: []byte{1}}}},
 	} {
 		e, _ := n.next(welcome())
 		e.send(nonsense)

@@ -22,7 +22,7 @@ func (s *Session) take(message *wire.NodeMessage) error {
 		refused := refusedFrom(body.Refused)
 		if body.Refused.Request == 0 {
 			s.cfg.Log.Debug("the node refuses", "code", refused.Code, "text", refused.Text)
-			return nil
+			return s.dropReport(body.Refused)
 		}
 		s.answer(body.Refused.Request, answer{err: refused})
 	case *wire.NodeMessage_Introduce:
@@ -49,15 +49,30 @@ func (s *Session) take(message *wire.NodeMessage) error {
 		s.mu.Unlock()
 		s.cfg.Handler.Pushed(Push{Notice: body.Push.Notice, EdgeOnly: body.Push.EdgeOnly})
 	case *wire.NodeMessage_Recorded:
-		var download [16]byte
-		if !fill(download[:], body.Recorded.Download) {
-			return errors.New("recorded: a download's name has 16 bytes")
-		}
-		s.mu.Lock()
-		s.reports.recorded(download, body.Recorded.Sequence)
-		s.mu.Unlock()
+		return s.reportDone(body.Recorded.Download, body.Recorded.Sequence)
 	}
 	return nil // a newer node may say more than we know; it does not concern us
+}
+
+// dropReport forgets a report that the node will never take.
+func (s *Session) dropReport(r *wire.Refused) error {
+	if r.Code != "invalid" || len(r.Download) == 0 {
+		return nil
+	}
+	s.cfg.Log.Warn("the node cannot use a report; it is dropped", "text", r.Text)
+	return s.reportDone(r.Download, r.Sequence)
+}
+
+// reportDone notes that a report need not be repeated.
+func (s *Session) reportDone(name []byte, sequence uint32) error {
+	var download [16]byte
+	if !fill(download[:], name) {
+		return errors.New("the name of a report's download has not 16 bytes")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reports.done(download, sequence)
+	return nil
 }
 
 func (s *Session) answer(request uint32, a answer) {
