@@ -360,7 +360,11 @@ func (a *actor) lookForRoom() {
 func (a *actor) storageFailed(err error) {
 	switch {
 	case a.transfer() != nil && !a.act.stopping():
-		a.trouble(diskTrouble(err))
+		p, retry, passing := diskTrouble(err)
+		if a.manifest != nil && errors.Is(err, storage.ErrTouched) { // the hashes tell what is still good
+			a.rec.Suspect, passing = true, true
+		}
+		a.trouble(p, retry, passing)
 	case a.rec.Complete && a.file != nil:
 		a.leaveSharing()
 		a.closeObject()

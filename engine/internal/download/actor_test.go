@@ -2,6 +2,7 @@ package download
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -325,6 +326,68 @@ func TestDeletedPartFileIsBegunAnew(t *testing.T) {
 		w.stop()
 		w.start(w.recorded("d1"))
 		w.complete(t)
+	})
+}
+
+// Another program has written into the part file. A peer's request is what finds it, and the piece is fetched again.
+func TestPartFileIsChangedByAnother(t *testing.T) {
+	simulate(t, 16*mib, 10*mib, 4*mib, protocol.ModeSpeed, func(t *testing.T, w *world) {
+		d := w.start(record(edgeURL))
+		w.wait("half", half)
+		path := filepath.Join(w.settings.Dir, "object.bin.tributary-part")
+		part, err := os.OpenFile(path, os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer part.Close()
+		detail, err := d.Detail(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		piece := strings.IndexByte(detail.Pieces, api.PieceFromEdge)
+		if _, err := part.WriteAt(make([]byte, 1000), int64(piece)*mib+5000); err != nil {
+			t.Fatal(err)
+		}
+		d.StorageFailed(fmt.Errorf("piece %d: %w", piece, storage.ErrTouched))
+		w.wait("trouble", in(api.StateWaiting))
+		s := w.wait("completion", in(api.StateComplete, api.StateFailed))
+		checkFile(t, s.Path, w.object.data)
+	})
+}
+
+// Somebody else answers for the server, as in a hotel's network. What is there stays, and nothing wrong is taken.
+func TestAnotherServerAnswers(t *testing.T) {
+	simulate(t, 16*mib, 10*mib, 4*mib, protocol.ModeSpeed, func(t *testing.T, w *world) {
+		d := w.start(record(edgeURL))
+		w.wait("half", half)
+		if err := d.Pause(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		before := d.Snapshot()
+		w.portal.Store(true)
+		w.resume(d)
+		s := w.wait("trouble", in(api.StateFailed, api.StateWaiting))
+		if s.VerifiedBytes < before.VerifiedBytes || s.ContentID != before.ContentID {
+			t.Errorf("%d bytes of %s became %d of %s", before.VerifiedBytes, before.ContentID, s.VerifiedBytes, s.ContentID)
+		}
+		w.portal.Store(false)
+		w.resume(d)
+		w.complete(t)
+	})
+}
+
+// The publisher has put another version there: its manifest is found, and the two are never spliced.
+func TestPublisherReplacesTheObject(t *testing.T) {
+	simulate(t, 16*mib, 10*mib, 4*mib, protocol.ModeSpeed, func(t *testing.T, w *world) {
+		next := publish(t, noise(12*mib, 77), protocol.ModeSpeed)
+		w.start(record(edgeURL))
+		w.wait("half", half)
+		w.replaced.Store(next)
+		s := w.wait("completion", in(api.StateComplete, api.StateFailed))
+		if s.State != api.StateComplete {
+			t.Fatalf("%s: %+v", s.State, s.Problem)
+		}
+		checkFile(t, s.Path, next.data)
 	})
 }
 

@@ -164,7 +164,8 @@ func (a *actor) wrongBytesError() *edge.Error {
 func (a *actor) edgeFailed(t *transfer, err error) {
 	now := time.Now()
 	e, ok := errors.AsType[*edge.Error](err)
-	if ok && e.Kind == edge.Changed && a.manifest == nil {
+	if ok && e.Kind == edge.Changed && (a.manifest == nil || a.wrong < maxWrong) {
+		a.wrong = maxWrong // once: an edge that is just wrong must not keep us busy
 		a.stopActivity()
 		a.setState(api.StateQueued)
 		a.startIfWanted() // resolving again finds the new version and starts anew

@@ -31,6 +31,7 @@ type Record struct {
 	File       *storage.Identity
 	Validators map[string]edge.Validator // what each mirror said of its bytes, by URL
 	Restarts   int                       // times that the file on the server had changed
+	Suspect    bool                      // the part file was changed: hash all of it when it is opened next
 
 	FromEdge, FromPeers, Wasted, Uploaded int64 // bytes
 	SHA256                                string

@@ -37,10 +37,12 @@ func (a *actor) edgeRequest() edge.Request {
 
 // resolve asks the edge what the URL names, in a worker.
 func (a *actor) resolve(act *activity) {
-	request, known := a.edgeRequest(), a.rec.Resource
-	patience := time.Duration(math.MaxInt64)
-	if a.manifest != nil && known != nil {
+	request, patience, known := a.edgeRequest(), time.Duration(math.MaxInt64), ""
+	if a.manifest != nil && a.rec.Resource != nil {
 		patience = knownPatience
+		if a.wrong < maxWrong { // else the manifest may have been replaced
+			known = a.rec.Resource.ManifestURL
+		}
 	}
 	d, client := a.handle, a.cfg.Edge
 	a.goWorker(func() {
@@ -56,9 +58,9 @@ func (a *actor) resolve(act *activity) {
 }
 
 // lookUp returns what the URL names and, if there is one that is not known yet, the raw manifest.
-func lookUp(ctx context.Context, c *edge.Client, request edge.Request, known *edge.Resource) (*edge.Resource, []byte, error) {
+func lookUp(ctx context.Context, c *edge.Client, request edge.Request, known string) (*edge.Resource, []byte, error) {
 	res, err := c.Resolve(ctx, request)
-	if err != nil || res.ManifestURL == "" || known != nil && known.ManifestURL == res.ManifestURL {
+	if err != nil || res.ManifestURL == "" || res.ManifestURL == known {
 		return res, nil, err
 	}
 	raw, err := c.Manifest(ctx, request, res.ManifestURL)
@@ -66,6 +68,7 @@ func lookUp(ctx context.Context, c *edge.Client, request edge.Request, known *ed
 }
 
 func (a *actor) resolved(act *activity, res *edge.Resource, raw []byte, err error) {
+	var m *manifest.Manifest
 	switch {
 	case err != nil && a.manifest != nil && a.rec.Resource != nil:
 		// The edge is away, but peers may not be, and the manifest says all that must be known.
@@ -74,19 +77,18 @@ func (a *actor) resolved(act *activity, res *edge.Resource, raw []byte, err erro
 	case err != nil:
 		a.edgeTrouble(err)
 		return
-	case a.changed(res):
-		if !a.startAnew() {
-			return
-		}
-	}
-	if raw != nil {
-		m, err := manifest.Parse(raw)
-		if err != nil {
+	case raw != nil:
+		if m, err = manifest.Parse(raw); err != nil {
 			a.trouble(api.Problem{Code: api.CodeManifest, Title: "The publisher's description is not acceptable", Severity: api.SeverityError,
 				Text:   fmt.Sprintf("The publisher's description of this file was refused: %v. Nothing was downloaded.", err),
 				Remedy: "Tell the publisher."}, 0, false)
 			return
 		}
+	}
+	if a.changed(res, m) && !a.startAnew() {
+		return
+	}
+	if m != nil {
 		a.manifest, a.rec.Manifest = m, raw
 		a.rec.Resource = res
 		a.saveWithManifest()
@@ -106,19 +108,18 @@ func (a *actor) resolved(act *activity, res *edge.Resource, raw []byte, err erro
 	a.reserve(act)
 }
 
-// changed tells whether the server has another file now than the one that was begun.
-func (a *actor) changed(now *edge.Resource) bool {
+// changed tells whether the server has another file now than the one that was begun; m is the manifest if it had to
+// be fetched. With a manifest the content decides, wherever it lies: that a server does not name it any more, or
+// another one answers, as in a hotel's network, is no reason to throw away what is there.
+func (a *actor) changed(now *edge.Resource, m *manifest.Manifest) bool {
 	was := a.rec.Resource
-	if was == nil || a.rec.File == nil {
+	switch {
+	case was == nil || a.rec.File == nil:
 		return false
+	case a.manifest != nil:
+		return m != nil && m.ID != a.manifest.ID
 	}
-	if now.ManifestURL != was.ManifestURL {
-		return true
-	}
-	if a.manifest != nil {
-		return false // the hashes decide
-	}
-	return now.Changed(was)
+	return m != nil || now.Changed(was)
 }
 
 // startAnew drops what belongs to an earlier version of the file: two versions are never spliced.
@@ -132,6 +133,7 @@ func (a *actor) startAnew() bool {
 	a.rec.happened("The file on the server has changed; starting it again from the beginning")
 	a.discardPart()
 	a.manifest, a.rec.Manifest, a.rec.Resource, a.rec.Validators = nil, nil, nil, nil
+	a.wrong, a.noRanges = 0, false
 	return true
 }
 
@@ -177,11 +179,17 @@ func (a *actor) reserve(act *activity) {
 		name = a.rec.Resource.Name
 	}
 	name = storage.SafeName(name)
-	layout, ident, id := a.layout(), a.rec.File, a.rec.ID
+	layout, rec := a.layout(), a.rec
 	d, cfg := a.handle, a.cfg
 	verify := a.verifier()
 	a.goWorker(func() {
-		file, err := openFile(act.ctx, cfg, id, dir, name, layout, ident, verify)
+		var file *storage.Object
+		var err error
+		if rec.File == nil {
+			file, err = createFile(act.ctx, cfg, rec.ID, dir, name, layout)
+		} else {
+			file, err = reopenFile(act.ctx, cfg, &rec, layout, verify)
+		}
 		d.post(func(a *actor) {
 			switch {
 			case act.stopping():
@@ -203,28 +211,36 @@ func (a *actor) reserve(act *activity) {
 	})
 }
 
-// openFile reopens the part file of an earlier run and re-hashes what cannot be trusted, or makes a new one.
-func openFile(ctx context.Context, c Config, id, dir, name string, l storage.Layout, ident *storage.Identity,
-	verify func(int, []byte) bool) (*storage.Object, error) {
-	if ident == nil {
-		// Marks of an earlier file would make a later run take holes of this one for durable pieces.
-		if err := c.Marks.ClearDurable(id, nil); err != nil {
-			return nil, err
-		}
-		if err := os.MkdirAll(dir, 0o777); err != nil {
-			return nil, fmt.Errorf("%w: %w", storage.ErrFolder, err)
-		}
-		return c.Disk.Create(ctx, id, dir, name, l)
+func createFile(ctx context.Context, c Config, id, dir, name string, l storage.Layout) (*storage.Object, error) {
+	// Marks of an earlier file would make a later run take holes of this one for durable pieces.
+	if err := c.Marks.ClearDurable(id, nil); err != nil {
+		return nil, err
 	}
-	durable, err := c.Marks.Durable(id)
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return nil, fmt.Errorf("%w: %w", storage.ErrFolder, err)
+	}
+	return c.Disk.Create(ctx, id, dir, name, l)
+}
+
+// reopenFile opens the part file of an earlier run and hashes what cannot be trusted; verify is nil if there are no
+// hashes.
+func reopenFile(ctx context.Context, c Config, r *Record, l storage.Layout, verify func(int, []byte) bool) (*storage.Object, error) {
+	durable, err := c.Marks.Durable(r.ID)
 	if err != nil {
 		return nil, err
 	}
-	file, err := c.Disk.Reopen(ctx, id, *ident, l, durable, c.CleanBoot)
+	file, err := c.Disk.Reopen(ctx, r.ID, *r.File, l, durable, c.CleanBoot)
 	if err != nil || verify == nil {
 		return file, err
 	}
 	doubtful, err := file.Doubtful()
+	if err == nil && r.Suspect {
+		for i := range file.Progress().Pieces {
+			if file.Verified(i) {
+				doubtful = append(doubtful, i)
+			}
+		}
+	}
 	if err == nil {
 		_, err = file.Recheck(ctx, doubtful, verify)
 	}
@@ -256,7 +272,7 @@ func (a *actor) verifier() func(int, []byte) bool {
 func (a *actor) reserved(act *activity, file *storage.Object) {
 	a.file = file
 	ident := file.Identity()
-	a.rec.File = &ident
+	a.rec.File, a.rec.Suspect = &ident, false
 	a.rec.Path = file.Path()
 	a.rec.Name = filepath.Base(a.rec.Path)
 	a.save()

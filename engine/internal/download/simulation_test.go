@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"net"
 	"net/http"
 	"runtime"
@@ -37,6 +38,8 @@ type world struct {
 	spoils atomic.Bool  // the edge serves wrong bytes
 
 	wholeOnly atomic.Bool // the edge knows no ranges
+	portal    atomic.Bool // the edge answers everything with a page of its own
+	replaced  atomic.Pointer[published]
 }
 
 // simulate runs a story in a world. The user's line carries down bytes a second, the edge gives rate.
@@ -62,17 +65,25 @@ func simulate(t *testing.T, size int, down, rate float64, mode protocol.Mode, st
 }
 
 func (w *world) serve(rw http.ResponseWriter, r *http.Request) {
-	rw.Header().Set("ETag", `"v1"`)
+	if w.portal.Load() {
+		fmt.Fprint(rw, "Welcome to the hotel.")
+		return
+	}
+	object := w.object
+	if next := w.replaced.Load(); next != nil {
+		object = next
+	}
+	rw.Header().Set("ETag", `"`+object.m.ID.String()+`"`)
 	if r.URL.Path == "/nothing" {
 		http.NotFound(rw, r)
 		return
 	}
 	if r.URL.Path == "/manifest" {
-		http.ServeContent(rw, r, "", time.Time{}, bytes.NewReader(w.object.raw))
+		http.ServeContent(rw, r, "", time.Time{}, bytes.NewReader(object.raw))
 		return
 	}
 	rw.Header().Set("Link", `</manifest>; rel=describedby; type="`+protocol.ManifestType+`"`)
-	data := w.object.data
+	data := object.data
 	if w.spoils.Load() {
 		data = bytes.Repeat([]byte{1}, len(data))
 	}
