@@ -143,7 +143,9 @@ func (f fixed) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 func (f fixed) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	var h float32
 	for _, o := range objects {
-		h = max(h, o.MinSize().Height)
+		if o.Visible() {
+			h = max(h, o.MinSize().Height)
+		}
 	}
 	return fyne.NewSize(float32(f), h)
 }
