@@ -29,6 +29,8 @@ type request struct {
 	piece  int    // being filled
 	buffer []byte // room for a piece
 	filled int    // bytes of it that are there
+
+	dropped bool // peers were sooner; owned by the actor
 }
 
 // fetch runs an edge request in a worker.
@@ -44,8 +46,11 @@ func (a *actor) fetch(t *transfer, run hybrid.Run) {
 	} else {
 		r.buffer = t.buffer()
 	}
+	ctx, cancel := context.WithCancel(t.act.ctx)
+	t.requests[r] = cancel
 	a.goWorker(func() {
-		err := r.do(t.act.ctx)
+		err := r.do(ctx)
+		cancel()
 		d.post(func(a *actor) { a.fetched(t, r, err) })
 	})
 }
@@ -94,6 +99,7 @@ func (r *request) land(k int, from []string) error {
 // fetched applies the end of an edge request: pieces it left are free again, what it has of one is kept.
 func (a *actor) fetched(t *transfer, r *request, err error) {
 	t.claims--
+	delete(t.requests, r)
 	for i := r.run.First; i < r.run.First+r.run.Count; i++ {
 		t.pieces[i].Claimed = false
 		if t.done[i] {
@@ -107,7 +113,7 @@ func (a *actor) fetched(t *transfer, r *request, err error) {
 	switch {
 	case t.act.stopping():
 		a.keepPrefix(t, r)
-	case err == nil:
+	case err == nil || r.dropped:
 		a.keepPrefix(t, r)
 		a.askOn(t)
 	case errors.Is(err, errWrongBytes):

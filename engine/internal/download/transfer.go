@@ -1,6 +1,7 @@
 package download
 
 import (
+	"context"
 	"hash/fnv"
 	"log/slog"
 	"math"
@@ -25,6 +26,7 @@ const (
 	peersMayCome = 3 * time.Second        // after the start; later the edge works as if there were none
 	noLimit      = -1                     // of a budget.Limiter
 	traceEvery   = 300 * time.Millisecond // between lines of a debug log
+	peerFade     = 0.99                   // of the best rate of peers, from tick to tick
 	keptPrefixes = 16                     // pieces of which a failed request's beginning is kept
 )
 
@@ -49,7 +51,8 @@ type transfer struct {
 	left     int             // pieces
 	cursor   int
 
-	claims    int      // edge requests under way
+	claims    int // edge requests under way
+	requests  map[*request]context.CancelFunc
 	buffers   [][]byte // of pieces, for the next requests
 	allowance float64
 	heldBack  atomic.Bool    // allowance is less than the edge would give
@@ -64,6 +67,7 @@ type transfer struct {
 	savedAt   time.Time
 	tracedAt  time.Time
 	lookedAt  time.Duration // since began
+	peerBest  float64       // what peers gave lately when there was enough to ask them for
 	reported  time.Time
 	streaming bool
 }
@@ -73,7 +77,7 @@ func (a *actor) beginTransfer(act *activity, now time.Time) {
 	n := geo.pieces()
 	t := &transfer{act: act, began: now, geo: geo, pieces: make([]hybrid.Piece, n), done: make([]bool, n), origin: make([]byte, n),
 		progress: make([]swarm.PieceProgress, n), touched: make([]time.Duration, n), left: n, allowance: hybrid.Unlimited,
-		prefixes: map[int][]byte{}, savedAt: now, reported: now}
+		prefixes: map[int][]byte{}, requests: map[*request]context.CancelFunc{}, savedAt: now, reported: now}
 	act.transfer = t
 	for i := range n {
 		t.origin[i] = api.PieceMissing
@@ -289,19 +293,26 @@ func (t *transfer) refreshPieces(elapsed time.Duration) {
 	}
 }
 
+// view is what the scheduler sees.
+func (t *transfer) view(now time.Time) hybrid.View {
+	edgeRate, peerRate, _ := t.meter.rates()
+	t.peerBest = max(peerRate, t.peerBest*peerFade)
+	return hybrid.View{Pieces: t.pieces, Done: t.done, PieceLength: t.geo.unit, Cursor: t.cursor, Allowance: t.allowance,
+		EdgeRate: max(edgeRate, t.pacer.AloneRate()/2), PeerRate: peerRate, Peers: t.counted.Delivering,
+		Long: t.swarm == nil || t.counted.Peers == 0 && now.Sub(t.began) > peersMayCome, Swarming: t.swarm != nil, StallTime: stallTime}
+}
+
 // schedule starts the edge requests that the picker asks for.
 func (a *actor) schedule(t *transfer, now time.Time) {
 	if t.streaming || t.act.ctx.Err() != nil || now.Before(t.edgeRetry) {
 		return
 	}
-	edgeRate, peerRate, _ := t.meter.rates()
-	slots := t.slots(a.cfg.Settings().Connections, edgeRate) - t.claims
+	v := t.view(now)
+	v.Slots = t.slots(a.cfg.Settings().Connections, v.EdgeRate) - t.claims
 	if t.edgeErr != nil {
-		slots = min(slots, 1-t.claims) // one request finds out whether the edge is back
+		v.Slots = min(v.Slots, 1-t.claims) // one request finds out whether the edge is back
 	}
-	runs := hybrid.Pick(hybrid.View{Pieces: t.pieces, Done: t.done, PieceLength: t.geo.unit, Cursor: t.cursor,
-		Allowance: t.allowance, EdgeRate: max(edgeRate, t.pacer.AloneRate()/2), PeerRate: peerRate, Slots: slots, UnderWay: t.claims,
-		Peers: t.counted.Delivering, Long: t.swarm == nil || t.counted.Peers == 0 && now.Sub(t.began) > peersMayCome, Swarming: t.swarm != nil, StallTime: stallTime})
+	runs := hybrid.Pick(v)
 	for _, run := range runs {
 		if t.swarm != nil && !run.Duplicate && !a.claim(t, run) {
 			continue
@@ -345,10 +356,16 @@ func (t *transfer) slots(connections int, edgeRate float64) int {
 	return min(connections, max(busy, 1))
 }
 
-// lend lets peers be asked for claimed pieces when the edge has been silent for long: it may take half a minute
-// until a request to a server that does not answer is given up.
+// lend lets peers be asked for claimed pieces when they would be done clearly sooner, or when the edge has been
+// silent for long: it may take half a minute until a request to a server that does not answer is given up.
 func (t *transfer) lend(now time.Time) {
-	if t.swarm == nil || t.counted.Delivering == 0 || now.Sub(t.edgeMoved) < edgeSilence {
+	if t.swarm == nil || t.counted.Delivering == 0 {
+		return
+	}
+	v := t.view(now)
+	v.EdgeRate, _, _ = t.meter.rates()
+	v.PeerRate = t.peerBest // with nothing left to ask for, their rate says little
+	if now.Sub(t.edgeMoved) < edgeSilence && !hybrid.Lend(v) {
 		return
 	}
 	for i := range t.pieces {
@@ -390,10 +407,28 @@ func (a *actor) pieceFromPeers(i int, bytes int64) {
 	a.rec.Wasted += int64(len(t.prefixes[i]))
 	delete(t.prefixes, i)
 	t.left--
+	t.dropRequests(i)
 	a.rec.FromPeers += t.geo.size(i)
 	a.goesWell()
 	if t.left == 0 {
 		a.finishIfDone(t)
+	}
+}
+
+// dropRequests ends the edge request that was for a piece peers have completed, if it has nothing else left to bring.
+func (t *transfer) dropRequests(i int) {
+	for r, cancel := range t.requests {
+		if i < r.run.First || i >= r.run.First+r.run.Count {
+			continue
+		}
+		needed := false
+		for k := r.run.First; k < r.run.First+r.run.Count; k++ {
+			needed = needed || !t.done[k]
+		}
+		if !needed {
+			r.dropped = true
+			cancel()
+		}
 	}
 }
 

@@ -188,3 +188,26 @@ func (p *picking) endGame() {
 		p.take(Run{First: worst, Count: 1, Duplicate: true})
 	}
 }
+
+// lendWorth is how much sooner peers must be for it to be worth asking them, too.
+const lendWorth = 300 * time.Millisecond
+
+// Lend tells whether peers should be asked for what the edge is at: nothing else is left for them, and they would
+// be done clearly sooner. It is the end game seen from the other side.
+func Lend(v View) bool {
+	claimed := 0
+	for i := range v.Pieces {
+		switch p := &v.Pieces[i]; {
+		case v.Done[i]:
+		case p.Claimed:
+			claimed++
+		case p.Outstanding == 0 && p.Received == 0:
+			return false
+		}
+	}
+	if claimed == 0 || v.Peers == 0 || v.PeerRate <= 0 {
+		return false
+	}
+	bytes := float64(claimed) * float64(v.PieceLength)
+	return bytes/max(v.EdgeRate, 1) > patience*bytes/v.PeerRate+lendWorth.Seconds()
+}

@@ -87,6 +87,24 @@ func TestPick(t *testing.T) {
 	}
 }
 
+func TestLend(t *testing.T) {
+	for _, p := range []struct {
+		picture
+		want bool
+	}{
+		{picture{name: "peers have other things to do", have: "##....", edge: "..ee", deliver: 1, edgeRate: 1, peerRate: unit}, false},
+		{picture{name: "only the slow edge's pieces are left", have: "##..##", edge: "..ee", deliver: 1, edgeRate: unit / 10, peerRate: unit}, true},
+		{picture{name: "peers are at the last of theirs", have: "##...#", edge: "..ee", peers: "....1", deliver: 1, edgeRate: unit / 10, peerRate: unit}, true},
+		{picture{name: "the edge is as fast", have: "##..##", edge: "..ee", deliver: 1, edgeRate: 9 * unit, peerRate: 10 * unit}, false},
+		{picture{name: "nobody delivers", have: "##..##", edge: "..ee", edgeRate: unit / 10, peerRate: unit}, false},
+		{picture{name: "nothing is claimed", have: "######", deliver: 1, edgeRate: unit / 10, peerRate: unit}, false},
+	} {
+		if got := Lend(p.view()); got != p.want {
+			t.Errorf("%s: Lend = %v; want %v", p.name, got, p.want)
+		}
+	}
+}
+
 // No view, however odd, makes the picker claim a piece that is done or claimed, or more than there are slots.
 func FuzzPick(f *testing.F) {
 	f.Add([]byte{0, 1, 2, 3, 4, 5, 6, 7}, 2, 3, true, true)
