@@ -81,6 +81,9 @@ func (e *Engine) StopSharing(ctx context.Context, contentID string) error {
 	if !found {
 		return &api.Error{Code: api.ErrNotFound, Message: "no object " + contentID + " is held"}
 	}
+	if e.peers != nil {
+		e.peers.SettingsChanged() // a block of it may be under way
+	}
 	return nil
 }
 

@@ -50,6 +50,7 @@ type Download struct {
 	failure  chan error // of the file; room for one, as any one ends the activity
 	done     chan struct{}
 	snapshot atomic.Pointer[api.Download]
+	withheld atomic.Bool // the user has withdrawn the object from peers
 	actor    *actor
 }
 
@@ -62,6 +63,7 @@ type command struct {
 // New makes a download from its record. Run must be called for anything to happen.
 func New(c Config, r Record) *Download {
 	d := &Download{id: r.ID, commands: make(chan command, 64), failure: make(chan error, 1), done: make(chan struct{})}
+	d.withheld.Store(r.NotShared)
 	d.actor = newActor(c, r, d)
 	d.actor.publish()
 	return d
@@ -160,9 +162,14 @@ func (d *Download) takeFailure() {
 	}
 }
 
-// StopSharing withdraws a finished object from peers.
+// StopSharing withdraws the object from peers. If it is still being downloaded, nothing more of it is given to them.
 func (d *Download) StopSharing(ctx context.Context) error {
-	return d.change(ctx, "", func(a *actor) error { a.rec.NotShared = true; a.updateSharing(); return nil })
+	return d.change(ctx, "", func(a *actor) error {
+		d.withheld.Store(true)
+		a.rec.NotShared = true
+		a.updateSharing()
+		return nil
+	})
 }
 
 // Detail returns the snapshot with sources, piece map and timeline.

@@ -46,6 +46,7 @@ type Observer interface {
 	PieceRejected(i int, bytes int64) // the bytes are in Totals.Wasted already
 	PeersChanged()
 	StorageFailed(error) // never waits
+	Withheld() bool      // the user gives nothing of the object; asked at any time, never waits
 }
 
 // Totals are payload bytes since Join; they can be read after Leave, too.

@@ -27,6 +27,9 @@ func (a *actor) shareable() bool {
 
 func (a *actor) sharedNow() bool { return a.shared != nil && a.shareable() }
 
+// Withheld implements Observer.
+func (o observer) Withheld() bool { return o.d.withheld.Load() }
+
 // updateSharing offers a finished object, or withdraws it, as settings and age have it.
 func (a *actor) updateSharing() {
 	switch {

@@ -93,7 +93,7 @@ func (m *member) setSeek(on bool) {
 
 // announce offers the object if the user shares; m.mu is held.
 func (m *member) announce() {
-	if m.service.cfg.Settings().Sharing == api.SharingOff {
+	if m.service.cfg.Settings().Sharing == api.SharingOff || m.object.Observer.Withheld() {
 		m.control.Withdraw(m.content())
 		return
 	}
@@ -275,7 +275,7 @@ func (m *member) meet(in session.Introduction) {
 	}
 	upload, path := m.upload(), link.Kind()
 	options := swarm.OfferOptions{MayServe: link.PeerGranted(), Label: string(path),
-		Allow: func() bool { return m.service.cfg.MaySend(upload, path) },
+		Allow: func() bool { return !m.object.Observer.Withheld() && m.service.cfg.MaySend(upload, path) },
 		Sent:  func(bytes int) { m.service.cfg.Sent(upload, id, bytes) }}
 	if err := sw.Offer(id, link, in.Controlling, options); err != nil {
 		m.service.log.Debug("offering a peer", "peer", id, "err", err)
