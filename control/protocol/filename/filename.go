@@ -27,7 +27,7 @@ func Check(name string) error {
 		return fmt.Errorf("it is longer than %d bytes", MaxBytes)
 	case strings.Trim(name, ". ") != name: // also "." and "..": a system may strip them and reach another file
 		return errors.New("it begins or ends with a dot or a space")
-	case device(name):
+	case IsDevice(name):
 		return errors.New("it is the name of a device")
 	}
 	for i := range len(name) {
@@ -72,8 +72,8 @@ func forbidden(r rune) bool {
 	return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || unicode.Is(unicode.Bidi_Control, r)
 }
 
-// device reports DOS device names, which Windows finds in every folder and whatever follows the dot.
-func device(name string) bool {
+// IsDevice reports DOS device names, which Windows finds in every folder and whatever follows the dot.
+func IsDevice(name string) bool {
 	stem, _, _ := strings.Cut(name, ".")
 	stem = strings.TrimRight(stem, " ")
 	if len(stem) > len("CONOUT$") {

@@ -8,11 +8,9 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
-)
 
-// maxName is the length of a safe name in bytes. File systems take 255; the part's suffix, a number
-// and other tools' suffixes need room.
-const maxName = 200
+	"github.com/tributary-dl/tributary/control/protocol/filename"
+)
 
 // maxExtension is the longest ending that counts as an extension when a name is cut.
 const maxExtension = 24
@@ -26,7 +24,7 @@ func SafeName(name string) string {
 	name = path.Base(strings.ReplaceAll(name, `\`, "/"))
 	name = norm.NFC.String(strings.Map(safeRune, name))
 	name = strings.Trim(name, ". ")
-	if isDevice(name) {
+	if filename.IsDevice(name) {
 		name = "_" + name
 	}
 	name = cutName(name)
@@ -50,32 +48,16 @@ func safeRune(r rune) rune {
 	return r
 }
 
-// isDevice reports whether DOS, and Windows to this day, takes the name for a device, whatever its
-// extension.
-func isDevice(name string) bool {
-	stem, _, _ := strings.Cut(name, ".")
-	stem = strings.ToUpper(strings.TrimRight(stem, " "))
-	switch stem {
-	case "CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$":
-		return true
-	}
-	number, ok := strings.CutPrefix(stem, "COM")
-	if !ok {
-		number, ok = strings.CutPrefix(stem, "LPT")
-	}
-	return ok && utf8.RuneCountInString(number) == 1 && strings.ContainsAny(number, "0123456789¹²³")
-}
-
-// cutName shortens a name to maxName bytes, between characters, and keeps a short extension.
+// cutName shortens a name to what may travel in a manifest, between characters, and keeps a short extension.
 func cutName(name string) string {
-	if len(name) <= maxName {
+	if len(name) <= filename.MaxBytes {
 		return name
 	}
 	ext := filepath.Ext(name)
 	if len(ext) > maxExtension {
 		ext = ""
 	}
-	stem := name[:maxName-len(ext)]
+	stem := name[:filename.MaxBytes-len(ext)]
 	for !utf8.ValidString(stem) {
 		stem = stem[:len(stem)-1]
 	}

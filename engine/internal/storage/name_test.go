@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/tributary-dl/tributary/control/protocol/filename"
 )
 
 func TestSafeName(t *testing.T) {
@@ -62,11 +64,11 @@ func FuzzSafeName(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name string) {
 		got := SafeName(name)
 		switch {
-		case got == "" || len(got) > maxName || !utf8.ValidString(got):
+		case got == "" || len(got) > filename.MaxBytes || !utf8.ValidString(got):
 			t.Errorf("SafeName(%q) = %q", name, got)
 		case strings.ContainsAny(got, `<>:"/\|?*`) || strings.IndexFunc(got, unicode.IsControl) >= 0:
 			t.Errorf("SafeName(%q) = %q has reserved characters", name, got)
-		case strings.Trim(got, ". ") != got || !filepath.IsLocal(got) || isDevice(got):
+		case strings.Trim(got, ". ") != got || !filepath.IsLocal(got) || filename.IsDevice(got):
 			t.Errorf("SafeName(%q) = %q is special", name, got)
 		case !norm.NFC.IsNormalString(got):
 			t.Errorf("SafeName(%q) = %q is not NFC", name, got)
