@@ -4,6 +4,7 @@
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 export GOTOOLCHAIN := local
+.DEFAULT_GOAL := build
 # A plain Go installation is not always on the path of make.
 export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
 
@@ -16,7 +17,10 @@ RIVALS   := curl:curl aria2c:aria2
 # Without cgo, for every system. Window and tray are built apart: they need a display's libraries.
 SERVICE := ./app/tributaryd ./app/tributaryctl
 
-.PHONY: build test test-needs vet lint demo bench fuzz-smoke clean
+.PHONY: help build test test-needs vet lint demo bench fuzz-smoke clean
+
+help: ## what can be made
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1:\2/p' $(MAKEFILE_LIST) | while IFS=: read -r name what; do printf '%-12s %s\n' "$$name" "$$what"; done
 
 build: ## the programs, into bin/
 	CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o bin/ $(SERVICE)
@@ -26,10 +30,10 @@ build: ## the programs, into bin/
 test: test-needs build vet ## everything that must pass before a change lands
 	.ci/go-test -race -shuffle=on -timeout 14m
 
-test-needs:
+test-needs: ## the tools that tests start
 	.ci/needs $(COMPILER) $(NETLAB) $(DISKLAB)
 
-vet:
+vet: ## go vet for every system we build for
 	go vet ./...
 	for os in windows darwin; do echo "go vet for $$os"; CGO_ENABLED=0 GOOS=$$os go vet ./app/... ./engine/... ./control/...; done
 
@@ -51,5 +55,5 @@ bench: build ## the figures we promise, as a table and JSON
 fuzz-smoke: ## every fuzz target for FUZZTIME (default 5s)
 	.ci/fuzz-smoke $(FUZZTIME)
 
-clean:
+clean: ## remove what was built
 	rm -rf bin build

@@ -1,5 +1,6 @@
 // Command tributaryctl steers the background service from a terminal or a script: it adds downloads, shows
-// them, and changes settings. Everything it does goes through the local API.
+// them, and changes settings. Everything it does goes through the local API: it must never open what belongs to
+// the service.
 package main
 
 import (

@@ -1,5 +1,5 @@
 // Package store is what survives a restart: one bbolt database with the user's wishes, the durable
-// pieces of each download, settings, identity, ledgers. It is the only importer of bbolt in the
+// pieces of each download and its manifest, settings, the ledger of uploads. It is the only importer of bbolt in the
 // engine. Values are opaque to it, save the piece bitmaps, which it can change in place. It must
 // never touch a file of the user's, and never lose or delete one: a database that cannot be read is
 // moved aside and kept.
