@@ -108,7 +108,7 @@ func newSidebar(u *UI) *sidebar {
 	name := kit.Title("Tributary")
 	name.Scale = stock.SizeNameSubHeadingText
 	mark := container.NewGridWrap(fyne.NewSquareSize(28), widget.NewIcon(theme.Mark()))
-	head := container.NewBorder(nil, nil, kit.Middle(mark), nil, kit.Pad(kit.Middle(name), 0, theme.Space))
+	head := container.NewBorder(nil, nil, kit.Middle(mark), nil, kit.Folding(kit.Pad(kit.Middle(name), 0, theme.Space)))
 	foot := container.New(unfolded{}, kit.Card(kit.Column(theme.Space/2, s.state, s.today, s.speed)))
 	body := container.NewBorder(kit.Pad(kit.Tall(head, 5*theme.Space), theme.Space*3/2, 6), foot, nil, nil, nav)
 	s.root = container.NewStack(kit.NewPanel(theme.Sidebar, 0), kit.Pad(body, 0, theme.Space), container.NewHBox(layout.NewSpacer(), kit.Fixed(kit.NewPanel(theme.Border, 0), 1)))

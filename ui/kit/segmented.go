@@ -205,14 +205,18 @@ func (n *NavItem) MinSize() fyne.Size { return fyne.NewSize(5*theme.Space, 5*the
 
 // CreateRenderer implements fyne.Widget.
 func (n *NavItem) CreateRenderer() fyne.WidgetRenderer {
-	line := container.NewBorder(nil, nil, Fixed(Middle(n.icon), 20), Middle(n.count), container.New(folding{}, Pad(Middle(n.name), 0, theme.Space/2)))
+	line := container.NewBorder(nil, nil, Fixed(Middle(n.icon), 20), nil, Folding(container.NewBorder(nil, nil, nil, Middle(n.count), Pad(Middle(n.name), 0, theme.Space/2))))
 	return widget.NewSimpleRenderer(container.NewStack(n.ground, Pad(line, 0, 10)))
 }
 
-// folding hides what it holds when there is not even room for a few letters.
+// Folding hides an object when there is not even room for a few letters.
+func Folding(o fyne.CanvasObject) *fyne.Container { return container.New(folding{}, o) }
+
 type folding struct{}
 
-func (folding) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.Size{} }
+func (folding) MinSize(o []fyne.CanvasObject) fyne.Size {
+	return fyne.NewSize(0, o[0].MinSize().Height)
+}
 
 func (folding) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	for _, o := range objects {

@@ -58,7 +58,7 @@ func New(do Actions) *View {
 	v.list = newRows(v)
 	v.invite = newInviting(do.Add)
 	v.empty = container.NewStack(v.invite.root)
-	head := container.New(&header{}, kit.Middle(v.title), kit.Middle(v.Search), kit.Middle(order), kit.Middle(v.all),
+	head := container.New(&header{}, kit.Middle(v.title), kit.Middle(v.Search), kit.Fixed(kit.Middle(order), 19*theme.Space), kit.Middle(v.all),
 		kit.Middle(kit.Primary(lang.L("Add link"), "add", do.Add)))
 	v.root = container.NewBorder(kit.Pad(head, theme.Space*3/2, 2*theme.Space), nil, nil, nil,
 		kit.Pad(container.NewStack(v.list, v.empty), 0, theme.Space))
@@ -167,7 +167,7 @@ type header struct{}
 
 const (
 	widestSearch    = 28 * theme.Space
-	narrowestSearch = 15 * theme.Space
+	narrowestSearch = 22 * theme.Space
 )
 
 func (header) MinSize(o []fyne.CanvasObject) fyne.Size {

@@ -160,15 +160,18 @@ func line(name string, control fyne.CanvasObject, remark *remark) fyne.CanvasObj
 	return kit.Column(2, container.New(halves{}, kit.Middle(n), kit.Middle(right)), container.New(halves{}, container.NewWithoutLayout(), below))
 }
 
+// leastName is the room for the name of a setting in a narrow window.
+const leastName = 20 * theme.Space
+
 // halves gives names two fifths of the width, so that all controls of the page begin at one line.
 type halves struct{}
 
 func (halves) MinSize(o []fyne.CanvasObject) fyne.Size {
-	return fyne.NewSize(o[1].MinSize().Width*5/3, max(o[0].MinSize().Height, o[1].MinSize().Height))
+	return fyne.NewSize(o[1].MinSize().Width+leastName, max(o[0].MinSize().Height, o[1].MinSize().Height))
 }
 
 func (halves) Layout(o []fyne.CanvasObject, size fyne.Size) {
-	left := min(size.Width*2/5, 34*theme.Space)
+	left := min(size.Width*2/5, 34*theme.Space, max(size.Width-o[1].MinSize().Width, leastName))
 	o[0].Resize(fyne.NewSize(left-theme.Space, size.Height))
 	o[1].Move(fyne.NewPos(left, 0))
 	o[1].Resize(fyne.NewSize(min(size.Width-left, 52*theme.Space), size.Height))
