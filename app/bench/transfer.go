@@ -114,6 +114,27 @@ func rival(ctx context.Context, place fleet.Place, name string, args ...string) 
 	return time.Since(began), nil
 }
 
+// rivalFile is what another program downloads to, in the scratch folder.
+const rivalFile = "rival.bin"
+
+// besideCurl downloads with a fresh service of ours, then with curl, and returns how long each took.
+func (b *bench) besideCurl(ctx context.Context, place fleet.Place, c *fleet.Control, url string) (ours, curl time.Duration, err error) {
+	d, err := b.service(ctx, place, c, api.SharingOff)
+	if err != nil {
+		return 0, 0, err
+	}
+	s, ours, err := download(ctx, d, url)
+	d.Stop()
+	if err != nil {
+		return 0, 0, err
+	}
+	os.Remove(s.Path)
+	to := filepath.Join(b.scratch, rivalFile)
+	curl, err = rival(ctx, place, "curl", "-s", "--cacert", c.CA(), "-o", to, url)
+	os.Remove(to)
+	return ours, curl, err
+}
+
 func (b *bench) loopback(ctx context.Context) error {
 	here := fleet.ThisMachine{}
 	c, url, err := b.publisher(ctx, here, "127.0.0.1:0", b.size, "")
@@ -124,28 +145,16 @@ func (b *bench) loopback(ctx context.Context) error {
 	var ratios []float64
 	note := ""
 	for range b.runs + 1 {
-		d, err := b.service(ctx, here, c, api.SharingOff)
+		ours, curl, err := b.besideCurl(ctx, here, c, url)
 		if err != nil {
 			return err
 		}
-		s, ours, err := download(ctx, d, url)
-		d.Stop()
-		if err != nil {
-			return err
-		}
-		os.Remove(s.Path)
-		to := filepath.Join(b.scratch, "rival.bin")
-		curl, err := rival(ctx, here, "curl", "-s", "--cacert", c.CA(), "-o", to, url)
-		if err != nil {
-			return err
-		}
-		os.Remove(to)
 		aria, err := rival(ctx, here, "aria2c", "-q", "-x16", "-s16", "--file-allocation=none", "--allow-overwrite=true", "--ca-certificate="+c.CA(),
-			"-d", b.scratch, "-o", "rival.bin", url)
+			"-d", b.scratch, "-o", rivalFile, url)
 		if err != nil {
 			return err
 		}
-		os.Remove(to)
+		os.Remove(filepath.Join(b.scratch, rivalFile))
 		ratios = append(ratios, min(curl, aria).Seconds()/ours.Seconds())
 		note = fmt.Sprintf("last run: ours %.2f s verified, curl %.2f s, aria2c %.2f s", ours.Seconds(), curl.Seconds(), aria.Seconds())
 	}
@@ -174,22 +183,10 @@ func (b *bench) shaped(ctx context.Context) error {
 	defer c.Stop()
 	var ratios []float64
 	for range b.runs {
-		d, err := b.service(ctx, user, c, api.SharingOff)
+		ours, curl, err := b.besideCurl(ctx, user, c, url)
 		if err != nil {
 			return err
 		}
-		s, ours, err := download(ctx, d, url)
-		d.Stop()
-		if err != nil {
-			return err
-		}
-		os.Remove(s.Path)
-		to := filepath.Join(b.scratch, "rival.bin")
-		curl, err := rival(ctx, user, "curl", "-s", "--cacert", c.CA(), "-o", to, url)
-		if err != nil {
-			return err
-		}
-		os.Remove(to)
 		ratios = append(ratios, curl.Seconds()/ours.Seconds())
 	}
 	b.atLeast("edge only, 200 Mbit/s: speed ÷ curl", "×", 0.97, ratios, "")

@@ -161,7 +161,7 @@ func web(ctx context.Context, log *slog.Logger, listener net.Listener, certifica
 	if cut := <-farewell; cut != nil {
 		log.Info("sessions were cut off", "err", cut)
 	}
-	_ = <-ended // that the server was closed
+	<-ended //nolint:errcheck // says only that the server was closed
 	return errors.Join(err, door.Close())
 }
 

@@ -157,7 +157,7 @@ func (d *Download) StorageFailed(err error) {
 // takeFailure forgets a failure that nobody has looked at.
 func (d *Download) takeFailure() {
 	select {
-	case _ = <-d.failure:
+	case <-d.failure: //nolint:errcheck // to forget it is what this is for
 	default:
 	}
 }
