@@ -75,7 +75,7 @@ var states = []api.State{api.StateQueued, api.StateResolving, api.StateDownloadi
 func eachState(t *testing.T, story func(t *testing.T, w *world, state api.State, proceed func())) {
 	for _, state := range states {
 		t.Run(string(state), func(t *testing.T) {
-			simulate(t, 8*mib, 10*mib, 4*mib, protocol.ModeSpeed, func(t *testing.T, w *world) {
+			simulate(t, 3*mib, 10*mib, 1*mib, protocol.ModeSpeed, func(t *testing.T, w *world) {
 				story(t, w, state, w.reach(t, state))
 			})
 		})
@@ -304,6 +304,49 @@ func TestNameWasGivenInTheLastMoment(t *testing.T) {
 	})
 }
 
+func TestPauseAndRestartKeepWhatIsThere(t *testing.T) {
+	simulate(t, 16*mib, 10*mib, 4*mib, protocol.ModeSpeed, func(t *testing.T, w *world) {
+		w.plain.Store(true)
+		d := w.start(record(edgeURL))
+		w.wait("half", half)
+		if err := d.Pause(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s := d.Snapshot()
+		w.stop()
+		r := w.recorded("d1")
+		if r.Want != api.WantPause {
+			t.Errorf("the record wants %q after Pause returned", r.Want)
+		}
+		had, before := s.VerifiedBytes, w.sent.Load()
+		w.launch(r)
+		w.resume(w.download)
+		s = w.wait("completion", in(api.StateComplete, api.StateFailed))
+		checkFile(t, s.Path, w.object.data)
+		if again, missing := w.sent.Load()-before, s.TotalBytes-had; again > missing+1000 {
+			t.Errorf("%d bytes were sent after the restart; %d were missing", again, missing)
+		}
+	})
+}
+
+// Two versions of a file are never spliced, with hashes or without.
+func TestChangedFileIsNeverSpliced(t *testing.T) {
+	next := publish(t, 12*mib, 77, protocol.ModeSpeed)
+	for _, plain := range []bool{false, true} {
+		simulate(t, 32*mib, 10*mib, 4*mib, protocol.ModeSpeed, func(t *testing.T, w *world) {
+			w.plain.Store(plain)
+			w.start(record(edgeURL))
+			w.wait("some", func(s api.Download) bool { return s.VerifiedBytes >= 2*mib })
+			w.replaced.Store(next)
+			s := w.wait("completion", in(api.StateComplete, api.StateFailed))
+			if s.State != api.StateComplete {
+				t.Fatalf("plain %v: %s: %+v", plain, s.State, s.Problem)
+			}
+			checkFile(t, s.Path, next.data)
+		})
+	}
+}
+
 // Marks of a part file that was deleted must never be taken for those of the next one.
 func TestDeletedPartFileIsBegunAnew(t *testing.T) {
 	simulate(t, 16*mib, 10*mib, 4*mib, protocol.ModeSpeed, func(t *testing.T, w *world) {
@@ -373,21 +416,6 @@ func TestAnotherServerAnswers(t *testing.T) {
 		w.portal.Store(false)
 		w.resume(d)
 		w.complete(t)
-	})
-}
-
-// The publisher has put another version there: its manifest is found, and the two are never spliced.
-func TestPublisherReplacesTheObject(t *testing.T) {
-	simulate(t, 16*mib, 10*mib, 4*mib, protocol.ModeSpeed, func(t *testing.T, w *world) {
-		next := publish(t, noise(12*mib, 77), protocol.ModeSpeed)
-		w.start(record(edgeURL))
-		w.wait("half", half)
-		w.replaced.Store(next)
-		s := w.wait("completion", in(api.StateComplete, api.StateFailed))
-		if s.State != api.StateComplete {
-			t.Fatalf("%s: %+v", s.State, s.Problem)
-		}
-		checkFile(t, s.Path, next.data)
 	})
 }
 

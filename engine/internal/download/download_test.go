@@ -265,72 +265,6 @@ func TestServerWithoutRangesOrLength(t *testing.T) {
 	}
 }
 
-// slowly serves data at so many bytes a second and connection.
-func slowly(w http.ResponseWriter, r *http.Request, data []byte, etag string, perSecond int) {
-	w.Header().Set("ETag", etag)
-	http.ServeContent(&dripping{ResponseWriter: w, r: r, perSecond: perSecond}, r, "", time.Time{}, bytes.NewReader(data))
-}
-
-type dripping struct {
-	http.ResponseWriter
-	r         *http.Request
-	perSecond int
-}
-
-func (d *dripping) Write(p []byte) (n int, err error) {
-	for len(p) > 0 {
-		k := min(len(p), d.perSecond/20)
-		select {
-		case <-d.r.Context().Done():
-			return n, d.r.Context().Err()
-		case <-time.After(50 * time.Millisecond):
-		}
-		m, err := d.ResponseWriter.Write(p[:k])
-		n += m
-		if err != nil {
-			return n, err
-		}
-		p = p[k:]
-	}
-	return n, nil
-}
-
-func TestPauseAndRestartKeepWhatIsThere(t *testing.T) {
-	data := noise(12<<20, 3)
-	var sent atomic.Int64
-	fast := atomic.Bool{}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		rate := 2 << 20
-		if fast.Load() {
-			rate = 1 << 30
-		}
-		slowly(&counting{w, &sent}, r, data, `"v1"`, rate)
-	}))
-	defer server.Close()
-	b := newBench(t)
-	d := b.start(record(server.URL + "/file.bin"))
-	b.wait("some pieces", func(s api.Download) bool { return s.VerifiedBytes >= 3<<20 })
-	if err := d.Pause(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	s := b.wait("pause", in(api.StatePaused))
-	b.stop()
-
-	r := b.recorded("d1")
-	if r.Want != api.WantPause {
-		t.Errorf("the record wants %q after Pause returned", r.Want)
-	}
-	had, before := s.VerifiedBytes, sent.Load()
-	fast.Store(true)
-	d = b.start(r)
-	b.resume(d)
-	s = b.wait("completion", in(api.StateComplete, api.StateFailed))
-	checkFile(t, s.Path, data)
-	if again := sent.Load() - before; again > int64(len(data))-had+1<<20 {
-		t.Errorf("%d bytes were sent after the restart; %d were missing", again, int64(len(data))-had)
-	}
-}
-
 type counting struct {
 	http.ResponseWriter
 	n *atomic.Int64
@@ -340,28 +274,6 @@ func (c *counting) Write(p []byte) (int, error) {
 	n, err := c.ResponseWriter.Write(p)
 	c.n.Add(int64(n))
 	return n, err
-}
-
-func TestChangedFileIsNeverSpliced(t *testing.T) {
-	first, second := noise(24<<20, 4), noise(24<<20, 5)
-	changed := atomic.Bool{}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if changed.Load() {
-			slowly(w, r, second, `"v2"`, 1<<30)
-			return
-		}
-		slowly(w, r, first, `"v1"`, 1<<20)
-	}))
-	defer server.Close()
-	b := newBench(t)
-	b.start(record(server.URL + "/file.bin"))
-	b.wait("some pieces", func(s api.Download) bool { return s.VerifiedBytes >= 2<<20 })
-	changed.Store(true)
-	s := b.wait("completion", in(api.StateComplete, api.StateFailed))
-	if s.State != api.StateComplete {
-		t.Fatalf("%s: %+v", s.State, s.Problem)
-	}
-	checkFile(t, s.Path, second)
 }
 
 func TestWrongChecksumNeverGetsTheName(t *testing.T) {

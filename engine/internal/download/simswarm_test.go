@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"sync"
@@ -20,8 +21,6 @@ import (
 	"github.com/tributary-dl/tributary/engine/internal/swarm"
 )
 
-const pieceLength = 1 << 20
-
 // published is an object with its signed manifest.
 type published struct {
 	data []byte
@@ -29,8 +28,25 @@ type published struct {
 	m    *manifest.Manifest
 }
 
-func publish(t *testing.T, data []byte, mode protocol.Mode) *published {
+// shelf keeps what was published: to hash it is what takes a test the longest.
+var shelf struct {
+	sync.Mutex
+	objects map[string]*published
+}
+
+// publish makes an object of some random bytes.
+func publish(t *testing.T, size int, seed byte, mode protocol.Mode) *published {
 	t.Helper()
+	shelf.Lock()
+	defer shelf.Unlock()
+	title := fmt.Sprint(size, seed, mode)
+	if p := shelf.objects[title]; p != nil {
+		return p
+	}
+	data, pieceLength := noise(size, seed), 1<<20
+	if size < 16<<20 {
+		pieceLength = 256 << 10
+	}
 	var layer []merkle.Hash
 	var joined []byte
 	for rest := data; len(rest) > 0; rest = rest[min(pieceLength, len(rest)):] {
@@ -54,7 +70,11 @@ func publish(t *testing.T, data []byte, mode protocol.Mode) *published {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &published{data, raw, m}
+	if shelf.objects == nil {
+		shelf.objects = map[string]*published{}
+	}
+	shelf.objects[title] = &published{data, raw, m}
+	return shelf.objects[title]
 }
 
 func contentOf(m *manifest.Manifest) swarm.Content {
@@ -97,7 +117,7 @@ func (m *memory) WriteBlock(i int, off int64, b []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.blocks[i] == nil {
-		m.blocks[i] = make([]byte, pieceLength)
+		m.blocks[i] = make([]byte, m.p.m.PieceLength)
 	}
 	copy(m.blocks[i][off:], b)
 	return nil
@@ -108,7 +128,7 @@ func (m *memory) ReadAt(b []byte, i int, off int64) (int, error) {
 	defer m.mu.Unlock()
 	from := m.blocks[i]
 	if from == nil {
-		from = m.p.data[i*pieceLength:]
+		from = m.p.data[int64(i)*m.p.m.PieceLength:]
 	}
 	n := copy(b, from[off:])
 	if n < len(b) {
