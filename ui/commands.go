@@ -23,9 +23,8 @@ import (
 func (u *UI) run(work func(context.Context) error, done func()) {
 	u.wg.Go(func() {
 		err := work(u.ctx)
-		u.cfg.Do(func() {
+		u.later(func() {
 			switch {
-			case u.ctx.Err() != nil:
 			case err != nil:
 				u.toast.show(sentence(err))
 			case done != nil:
@@ -235,7 +234,7 @@ func (u *UI) add(requests []api.AddRequest, answer func(refusal string)) {
 			}
 			added = d.ID
 		}
-		u.cfg.Do(func() {
+		u.later(func() {
 			answer(refusal)
 			if added != "" {
 				u.turnTo(pageDownloads)
@@ -250,7 +249,7 @@ func (u *UI) add(requests []api.AddRequest, answer func(refusal string)) {
 func (u *UI) change(p api.SettingsPatch) {
 	u.wg.Go(func() {
 		s, err := u.cfg.Service.SetSettings(u.ctx, p)
-		u.cfg.Do(func() {
+		u.later(func() {
 			if err != nil {
 				if field, _, named := strings.Cut(sentence(err), ":"); named {
 					u.settings.Complain(strings.ToLower(field), sentence(err))

@@ -219,13 +219,23 @@ func (u *UI) ask(kind string, call func(context.Context) (use func(), err error)
 	u.polling[kind] = true
 	u.wg.Go(func() {
 		use, err := call(u.ctx)
-		u.cfg.Do(func() {
+		u.later(func() {
 			delete(u.polling, kind)
-			if err == nil && u.ctx.Err() == nil {
+			if err == nil {
 				use()
 				u.refresh()
 			}
 		})
+	})
+}
+
+// later runs a function on the goroutine of the user interface, unless the window is closed by then: the toolkit
+// then runs what it is given on whatever goroutine gives it.
+func (u *UI) later(f func()) {
+	u.cfg.Do(func() {
+		if u.ctx.Err() == nil {
+			f()
+		}
 	})
 }
 
