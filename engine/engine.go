@@ -71,7 +71,9 @@ type Engine struct {
 	work   sync.WaitGroup // download loops and the queue
 	kick   chan struct{}  // the queue looks again
 
-	mu        sync.Mutex
+	changing sync.Mutex // settings, one call at a time; held while they are written
+
+	mu        sync.Mutex // guards the fields below
 	downloads map[string]*download.Download
 	settings  api.SettingsPatch // what the user decided
 	inForce   api.Settings
@@ -88,7 +90,7 @@ func Open(ctx context.Context, c Config) (_ *Engine, err error) {
 	e.ctx, e.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	defer func() {
 		if err != nil {
-			_ = e.release() // err says what matters
+			_ = e.release(context.WithoutCancel(ctx)) // err says what matters
 		}
 	}()
 	if e.store, err = store.Open(filepath.Join(c.DataDir, "state.db"), c.Log.With("component", "store")); err != nil {
@@ -103,7 +105,7 @@ func Open(ctx context.Context, c Config) (_ *Engine, err error) {
 	if err := e.loadSettings(); err != nil {
 		return nil, err
 	}
-	e.journal = newJournal(e.store)
+	e.journal = newJournal(e.store, c.Log)
 	e.disk = storage.NewCommitter(storage.Config{Marker: e.store, Log: c.Log.With("component", "storage"), Failed: e.storageFailed})
 	e.edges = edge.NewClient(edge.Config{Roots: c.Roots, UserAgent: "Tributary/" + c.Version, Log: c.Log.With("component", "edge")})
 	e.ledger = newUploads(e.store, c.Log)
@@ -115,8 +117,7 @@ func Open(ctx context.Context, c Config) (_ *Engine, err error) {
 	if err := e.restore(); err != nil {
 		return nil, err
 	}
-	e.work.Add(1)
-	go func() { defer e.work.Done(); e.runQueue() }()
+	e.work.Go(e.runQueue)
 	e.look()
 	return e, nil
 }
@@ -163,10 +164,20 @@ func (e *Engine) run(r download.Record) *download.Download {
 	e.mu.Lock()
 	e.downloads[r.ID] = d
 	e.mu.Unlock()
-	e.work.Add(1)
-	go func() { defer e.work.Done(); d.Run(e.ctx) }()
+	e.work.Go(func() { d.Run(e.ctx) })
 	e.look() // its first snapshot was published before the queue could find it
 	return d
+}
+
+// enter lets Close wait for a call until it calls e.work.Done. It refuses when Close has begun.
+func (e *Engine) enter() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return errClosed
+	}
+	e.work.Add(1)
+	return nil
 }
 
 func (e *Engine) publish(s api.Download) {
@@ -234,7 +245,8 @@ func (e *Engine) runQueue() {
 }
 
 // Close stops everything in order: downloads first, so that what they have is durable, the database last.
-// It returns when all goroutines have ended.
+// It returns when all goroutines have ended. If a disk hangs, it gives up when ctx ends and leaves the database as
+// a power cut would, which the next start can deal with.
 func (e *Engine) Close(ctx context.Context) error {
 	e.mu.Lock()
 	if e.closed {
@@ -243,20 +255,26 @@ func (e *Engine) Close(ctx context.Context) error {
 	}
 	e.closed = true
 	e.mu.Unlock()
-	return e.release()
+	return e.release(ctx)
 }
 
-func (e *Engine) release() error {
+func (e *Engine) release(ctx context.Context) error {
 	e.cancel()
-	e.work.Wait()
+	ended := make(chan struct{})
+	go func() { e.work.Wait(); close(ended) }()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		return fmt.Errorf("stop downloads: %w", ctx.Err())
+	}
 	if e.peers != nil {
 		e.peers.Close()
 	}
 	var errs []error
 	if e.disk != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+		bounded, cancel := context.WithTimeout(ctx, closeTime)
 		defer cancel()
-		errs = append(errs, e.disk.Close(ctx))
+		errs = append(errs, e.disk.Close(bounded))
 	}
 	if e.edges != nil {
 		e.edges.Close()
@@ -288,6 +306,10 @@ func (e *Engine) Add(ctx context.Context, r api.AddRequest) (api.Download, error
 	if err := e.check(&r); err != nil {
 		return api.Download{}, &api.Error{Code: api.ErrInvalid, Message: err.Error()}
 	}
+	if err := e.enter(); err != nil {
+		return api.Download{}, err
+	}
+	defer e.work.Done()
 	rec := download.Record{ID: newID(), Request: r, Want: api.WantRun, Added: time.Now()}
 	if r.Paused {
 		rec.Want = api.WantPause
@@ -303,6 +325,7 @@ func (e *Engine) Add(ctx context.Context, r api.AddRequest) (api.Download, error
 		err = ctx.Err()
 	}
 	if err != nil {
+		e.journal.Forget(rec.ID) // or it would come with the next start, though it was refused
 		return api.Download{}, err
 	}
 	return e.run(rec).Snapshot(), nil
@@ -409,13 +432,17 @@ func (e *Engine) Remove(ctx context.Context, id string, deleteFile bool) error {
 }
 
 func (e *Engine) forget(ctx context.Context, d *download.Download, deleteFile bool) error {
-	if err := d.Remove(ctx, deleteFile); err != nil && !errors.Is(err, download.ErrClosed) {
+	err := d.Remove(ctx, deleteFile)
+	if errors.Is(err, download.ErrClosed) && e.ctx.Err() == nil {
+		err = nil // another call has removed it
+	}
+	if err != nil {
 		return err
 	}
 	e.mu.Lock()
 	delete(e.downloads, d.ID())
 	e.mu.Unlock()
-	err := <-e.journal.Forget(d.ID())
+	err = <-e.journal.Forget(d.ID())
 	e.feed.remove(d.ID())
 	e.look()
 	return err

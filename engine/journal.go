@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"log/slog"
 	"sync"
 
 	"github.com/tributary-dl/tributary/engine/internal/store"
@@ -11,6 +12,7 @@ import (
 // versions of a record that wait, only the newest is written; all who saved one are answered by it.
 type journal struct {
 	store *store.Store
+	log   *slog.Logger
 	done  chan struct{}
 	wake  chan struct{}
 
@@ -28,8 +30,8 @@ type entry struct {
 
 var errClosed = errors.New("the service is stopping")
 
-func newJournal(s *store.Store) *journal {
-	j := &journal{store: s, done: make(chan struct{}), wake: make(chan struct{}, 1), waiting: map[string]*entry{}}
+func newJournal(s *store.Store, log *slog.Logger) *journal {
+	j := &journal{store: s, log: log, done: make(chan struct{}), wake: make(chan struct{}, 1), waiting: map[string]*entry{}}
 	go j.run()
 	return j
 }
@@ -84,6 +86,9 @@ func (j *journal) run() {
 			continue
 		}
 		err := j.write(id, e)
+		if err != nil { // also told to those who saved, but most of them do not wait for the answer
+			j.log.Error("a download's record could not be written", "download", id, "err", err)
+		}
 		for _, r := range e.replies {
 			r <- err
 		}

@@ -80,11 +80,14 @@ func defaultDir() string {
 	return filepath.Join(home, "Downloads")
 }
 
-// SetSettings changes the settings whose fields are present; all of them or, with an error, none.
-func (e *Engine) SetSettings(ctx context.Context, p api.SettingsPatch) (api.Settings, error) {
+// SetSettings changes the settings whose fields are present; all of them or, with an error, none. Once they are written
+// they reach every download, whether the caller waits or not.
+func (e *Engine) SetSettings(_ context.Context, p api.SettingsPatch) (api.Settings, error) {
 	if _, err := p.Check(); err != nil {
 		return api.Settings{}, err
 	}
+	e.changing.Lock()
+	defer e.changing.Unlock()
 	e.mu.Lock()
 	merged := e.settings
 	to, from := reflect.ValueOf(&merged).Elem(), reflect.ValueOf(p)
@@ -117,7 +120,7 @@ func (e *Engine) SetSettings(ctx context.Context, p api.SettingsPatch) (api.Sett
 		e.peers.SettingsChanged()
 	}
 	for _, d := range e.all() {
-		_ = d.SettingsChanged(ctx) // one that is just being removed has no use for them
+		_ = d.SettingsChanged(e.ctx) // one that is just being removed has no use for them
 	}
 	e.look()
 	return s, nil

@@ -77,7 +77,10 @@ func TestLedgerKeepsWhatCouldNotBeWritten(t *testing.T) {
 			t.Fatal("no error")
 		}
 		var err error
-		if u.store, err = store.Open(path, slog.New(slog.DiscardHandler)); err != nil {
+		u.flushing.Lock()
+		u.store, err = store.Open(path, slog.New(slog.DiscardHandler))
+		u.flushing.Unlock()
+		if err != nil {
 			t.Fatal(err)
 		}
 		defer u.store.Close()
