@@ -126,6 +126,7 @@ func TestWhatMayBeSent(t *testing.T) {
 	}
 	u, s := openLedger(t, filepath.Join(t.TempDir(), "state.db"))
 	defer s.Close()
+	defer func() { _ = u.close() }() // its timer must not outlive the test
 	u.sent(film, swarm.PeerID{1}, 2000)
 	for _, tt := range tests {
 		if got := u.maySend(tt.settings, tt.object, tt.path); got != tt.want {
