@@ -13,11 +13,17 @@ COMPILER := gcc:gcc /usr/include/stdlib.h:libc6-dev
 NETLAB   := ip:iproute2 tc:iproute2 nft:nftables
 DISKLAB  := mkfs.ext4:e2fsprogs losetup:mount setpriv:util-linux
 RIVALS   := curl:curl aria2c:aria2
+WINDOW   := clang:clang pkg-config:pkg-config /usr/include/GL/gl.h:libgl-dev /usr/include/X11/Xlib.h:libx11-dev \
+            /usr/include/X11/Xcursor/Xcursor.h:libxcursor-dev /usr/include/X11/extensions/Xrandr.h:libxrandr-dev \
+            /usr/include/X11/extensions/Xinerama.h:libxinerama-dev /usr/include/X11/extensions/XInput2.h:libxi-dev \
+            /usr/include/X11/extensions/xf86vmode.h:libxxf86vm-dev /usr/include/wayland-client.h:libwayland-dev \
+            /usr/include/xkbcommon/xkbcommon.h:libxkbcommon-dev
+SCREEN   := Xvfb:xvfb xdotool:xdotool xclip:xclip openbox:openbox import:imagemagick dbus-run-session:dbus
 
 # Without cgo, for every system. Window and tray are built apart: they need a display's libraries.
 SERVICE := ./app/tributaryd ./app/tributaryctl
 
-.PHONY: help build test test-needs vet lint demo bench fuzz-smoke clean
+.PHONY: help build build-window build-tray test-window screenshots test test-needs vet lint demo bench fuzz-smoke clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1:\2/p' $(MAKEFILE_LIST) | while IFS=: read -r name what; do printf '%-12s %s\n' "$$name" "$$what"; done
@@ -25,6 +31,21 @@ help: ## what can be made
 build: ## the programs, into bin/
 	CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o bin/ $(SERVICE)
 	CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o bin/tributary-control ./control
+
+build-window: ## the window, into bin/ (clang: gcc takes ten times as long for one package)
+	.ci/needs $(WINDOW)
+	CC=clang go build -trimpath -ldflags="-s -w" -tags desktop,migrated_fynedo -o bin/ ./app/tributary
+
+build-tray: ## the tray program, into bin/
+	CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o bin/ ./app/tributary-tray
+
+test-window: build build-tray ## a real window on a screen that nobody sees, driven with mouse and keys
+	.ci/needs $(WINDOW) $(SCREEN)
+	CC=clang go test -tags desktop,migrated_fynedo -count=1 ./app/tributary
+
+screenshots: build build-window build-tray ## pictures of the running program, into build/screenshots
+	.ci/needs $(SCREEN)
+	go run ./app/desktop/screenshots --bin bin --out build/screenshots
 
 # The race detector needs a C compiler; the network and power-cut tests need root, and say so without it.
 test: test-needs build vet ## everything that must pass before a change lands
@@ -45,7 +66,8 @@ lint: ## golangci-lint and deadcode, built once from .lint/go.mod
 demo: build ## one download from an edge and peers, live: make demo [FILE=path]
 	if [ "$$(id -u)" = 0 ]; then .ci/needs $(NETLAB); fi
 	go build -o build/ ./app/demo
-	build/demo $(if $(FILE),-file "$(FILE)")
+	if [ -n "$${DISPLAY:-}$${WAYLAND_DISPLAY:-}" ]; then $(MAKE) build-window; set -- -window bin/tributary; else set --; fi; \
+	build/demo $(if $(FILE),-file "$(FILE)") "$$@"
 
 bench: build ## the figures we promise, as a table and JSON
 	.ci/needs $(NETLAB) $(RIVALS)

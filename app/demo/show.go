@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -22,6 +23,7 @@ type options struct {
 	programs string
 	cache    string
 	loopback bool
+	window   string // program that shows the client's downloads meanwhile; "" is none
 }
 
 // performance is one run of the demo: what the acts hand to each other.
@@ -30,11 +32,13 @@ type performance struct {
 	*stage
 	programs fleet.Programs
 	rates    rates
-	file     string
-	size     int64
-	sha256   string
-	control  *fleet.Control
-	url      string // of the published file
+
+	windowOpen *exec.Cmd // nil: none
+	file       string
+	size       int64
+	sha256     string
+	control    *fleet.Control
+	url        string // of the published file
 }
 
 // show runs the acts of the demo one after another and cleans up whatever happens.
@@ -57,6 +61,9 @@ func show(ctx context.Context, o options, scr *screen) (err error) {
 		return fmt.Errorf("build the stage: %w", err)
 	}
 	defer func() {
+		if p.windowOpen != nil {
+			_ = p.windowOpen.Process.Kill() // it may have been closed already
+		}
 		if p.control != nil {
 			p.control.Kill()
 		}
@@ -76,11 +83,47 @@ func show(ctx context.Context, o options, scr *screen) (err error) {
 	if err != nil {
 		return fmt.Errorf("download from the edge alone: %w", err)
 	}
+	closed := p.openWindow(ctx, o.window)
 	together, err := p.together(ctx)
 	if err != nil {
 		return fmt.Errorf("download from edge and peers: %w", err)
 	}
-	return p.summary(alone, together)
+	if err := p.summary(alone, together); err != nil {
+		return err
+	}
+	if closed != nil {
+		p.say("\nThe window shows the client. Close it to end the demo (or wait %v).", lookingTime)
+		select {
+		case <-closed:
+		case <-time.After(lookingTime):
+		case <-ctx.Done():
+		}
+	}
+	return nil
+}
+
+// lookingTime is how long the window stays open after the download.
+const lookingTime = time.Minute
+
+// openWindow shows the client's service in the window, beside what the terminal says. The channel ends when the user
+// closes it; it is nil if there is none.
+func (p *performance) openWindow(ctx context.Context, program string) <-chan struct{} {
+	if program == "" {
+		return nil
+	}
+	window := exec.CommandContext(ctx, program, "--socket", p.client.daemon.Socket, "--alone")
+	if err := window.Start(); err != nil {
+		p.say("  (the window could not be opened: %v)", err)
+		return nil
+	}
+	p.say("\n  The window shows the client's side of what follows.")
+	closed := make(chan struct{})
+	p.windowOpen = window
+	go func() { // ends with the window, which ends with ctx or the stage
+		defer close(closed)
+		_ = window.Wait() // how it ended does not matter to the demo
+	}()
+	return closed
 }
 
 // prepare publishes the file, lets the peers fetch it while the edge is fast, and then starts
