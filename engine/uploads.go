@@ -117,7 +117,10 @@ func (u *uploads) flush() error {
 	u.flushing.Lock()
 	defer u.flushing.Unlock()
 	u.mu.Lock()
-	u.timer = nil
+	if u.timer != nil {
+		u.timer.Stop()
+		u.timer = nil
+	}
 	changed := map[string][]byte{}
 	for key := range u.dirty {
 		if raw, err := json.Marshal(u.entries[key]); err == nil {
@@ -144,9 +147,6 @@ func (u *uploads) flush() error {
 func (u *uploads) close() error {
 	u.mu.Lock()
 	u.closed = true
-	if u.timer != nil {
-		u.timer.Stop()
-	}
 	u.mu.Unlock()
 	return u.flush()
 }
