@@ -42,6 +42,7 @@ type member struct {
 	cancel  context.CancelFunc
 	wake    chan struct{}
 	work    sync.WaitGroup
+	leaving sync.Once
 
 	turn sync.Mutex // to join or to leave the swarm, one at a time; held while that takes, and taken before mu
 
@@ -362,7 +363,7 @@ func (m *member) watchIdle() {
 func (m *member) leaveIfIdle() {
 	m.turn.Lock()
 	defer m.turn.Unlock()
-	sw := m.idleSwarm()
+	sw := m.forsaken()
 	if sw == nil {
 		return
 	}
@@ -374,8 +375,8 @@ func (m *member) leaveIfIdle() {
 	m.swarm = nil
 }
 
-// idleSwarm returns the swarm if it is to be left now, and counts that as work, which Leave waits for.
-func (m *member) idleSwarm() *swarm.Swarm {
+// forsaken returns the swarm if it is to be left now, and counts that as work, which Leave waits for.
+func (m *member) forsaken() *swarm.Swarm {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.left || m.swarm == nil {
@@ -390,12 +391,10 @@ func (m *member) idleSwarm() *swarm.Swarm {
 }
 
 // Leave withdraws the object; nothing of it is touched any more when it returns.
-func (m *member) Leave() {
+func (m *member) Leave() { m.leaving.Do(m.leave) }
+
+func (m *member) leave() {
 	m.mu.Lock()
-	if m.left {
-		m.mu.Unlock()
-		return
-	}
 	m.left = true
 	sw := m.swarm
 	if m.idle != nil {
