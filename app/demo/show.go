@@ -111,8 +111,16 @@ func (p *performance) openWindow(ctx context.Context, program string) <-chan str
 	if program == "" {
 		return nil
 	}
-	window := exec.CommandContext(ctx, program, "--socket", p.client.daemon.Socket, "--alone")
-	if err := window.Start(); err != nil {
+	own := filepath.Join(p.folder, "window") // its preferences, not the user's
+	err := os.Mkdir(own, 0o700)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(own, "desktop.json"), []byte(`{"welcomed":true}`), 0o600)
+	}
+	window := exec.CommandContext(ctx, program, "--socket", p.client.daemon.Socket, "--data", own, "--alone")
+	if err == nil {
+		err = window.Start()
+	}
+	if err != nil {
 		p.say("  (the window could not be opened: %v)", err)
 		return nil
 	}
