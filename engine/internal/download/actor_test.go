@@ -3,9 +3,11 @@ package download
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -483,5 +485,63 @@ func TestReconcile(t *testing.T) {
 		if got.FromEdge != c.want.FromEdge || got.FromPeers != c.want.FromPeers || got.Wasted != c.want.Wasted {
 			t.Errorf("%+v: edge %d, peers %d, wasted %d", c, got.FromEdge, got.FromPeers, got.Wasted)
 		}
+	}
+}
+
+// Whatever is asked of a download at once, from all sides, it ends where the user wants it, with the right bytes
+// and the right sums.
+func TestCommandsFromAllSides(t *testing.T) {
+	for seed := range uint64(4) {
+		simulate(t, 24*mib, 10*mib, 2*mib, protocol.ModeSpeed, func(t *testing.T, w *world) {
+			w.crowd.shares = true
+			w.set(func() { w.settings.Sharing = api.SharingOn })
+			w.crowd.add(t, w.object, 1*mib, everything)
+			w.crowd.add(t, w.object, 1*mib, func(i int) bool { return i%3 == 0 })
+			d := w.start(record(edgeURL))
+			var sides sync.WaitGroup
+			for side := range uint64(5) {
+				sides.Go(func() {
+					random := rand.New(rand.NewPCG(seed, side))
+					commands := []func() error{
+						func() error { return d.Pause(t.Context()) },
+						func() error { return d.Resume(t.Context()) },
+						func() error { return d.Admit(t.Context(), true) },
+						func() error { return d.Admit(t.Context(), true) },
+						func() error { return d.Admit(t.Context(), false) },
+						func() error { return d.Move(t.Context(), random.IntN(9)) },
+						func() error { return d.SettingsChanged(t.Context()) },
+						func() error { d.StorageFailed(storage.ErrVolumeLost); return nil },
+						func() error { _, err := d.Detail(t.Context()); return err },
+					}
+					for range 60 {
+						time.Sleep(time.Duration(random.IntN(600)) * time.Millisecond)
+						if err := commands[random.IntN(len(commands))](); err != nil && api.CodeOf(err) != api.ErrConflict {
+							t.Error(err)
+						}
+					}
+				})
+			}
+			sides.Wait()
+			for !in(api.StateComplete)(d.Snapshot()) {
+				if err := d.Resume(t.Context()); err != nil && api.CodeOf(err) != api.ErrConflict {
+					t.Fatal(err)
+				}
+				if err := d.Admit(t.Context(), true); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Second)
+			}
+			s := d.Snapshot()
+			checkFile(t, s.Path, w.object.data)
+			if s.BytesFromEdge+s.BytesFromPeers != s.TotalBytes || s.Problem != nil {
+				t.Errorf("%d and %d bytes of %d, problem %+v", s.BytesFromEdge, s.BytesFromPeers, s.TotalBytes, s.Problem)
+			}
+			if err := d.Remove(t.Context(), true); err != nil {
+				t.Error(err)
+			}
+			if len(w.crowd.joined) != 0 {
+				t.Error("a swarm was not left")
+			}
+		})
 	}
 }
