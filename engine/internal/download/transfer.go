@@ -298,7 +298,7 @@ func (t *transfer) view(now time.Time) hybrid.View {
 	edgeRate, peerRate, _ := t.meter.rates()
 	t.peerBest = max(peerRate, t.peerBest*peerFade)
 	return hybrid.View{Pieces: t.pieces, Done: t.done, PieceLength: t.geo.unit, Cursor: t.cursor, Allowance: t.allowance,
-		EdgeRate: max(edgeRate, t.pacer.AloneRate()/2), PeerRate: peerRate, Peers: t.counted.Delivering,
+		EdgeRate: max(edgeRate, t.pacer.AloneRate()/2), PeerRate: peerRate, Peers: t.counted.Delivering, UnderWay: t.claims,
 		Long: t.swarm == nil || t.counted.Peers == 0 && now.Sub(t.began) > peersMayCome, Swarming: t.swarm != nil, StallTime: stallTime}
 }
 
