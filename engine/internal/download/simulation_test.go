@@ -163,6 +163,19 @@ func TestFourStrongPeersCarryMostOfIt(t *testing.T) {
 	})
 }
 
+// A connection carries so much and no more, so a plain download needs all of them, to its end.
+func TestPlainDownloadKeepsAllConnectionsBusy(t *testing.T) {
+	simulate(t, 24*mib, 80*mib, 100*mib, protocol.ModeSpeed, func(t *testing.T, w *world) {
+		w.plain.Store(true)
+		w.start(record(edgeURL))
+		s := w.complete(t)
+		const connections, each = 8, pipeRoom / (2 * 10e-3) // bytes a second: a window in each round trip
+		if least := float64(24*mib) / (connections * each); s.Active > 2*least {
+			t.Errorf("took %.2f s; %d connections need %.2f", s.Active, connections, least)
+		}
+	})
+}
+
 func TestAllPeersFreezeAtHalf(t *testing.T) {
 	simulate(t, 32*mib, 10*mib, 4*mib, protocol.ModeSpeed, func(t *testing.T, w *world) {
 		peers := []*peer{w.crowd.add(t, w.object, 5*mib, everything), w.crowd.add(t, w.object, 5*mib, everything)}
