@@ -9,11 +9,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/tributary-dl/tributary/engine/internal/storage"
@@ -26,6 +28,7 @@ import (
 const (
 	pieceLength = 16 << 10
 	childFolder = "TRIBUTARY_STORAGE_TEST_CHILD"
+	childPieces = 256
 )
 
 func TestMain(m *testing.M) {
@@ -102,9 +105,10 @@ func (s *session) end() {
 	s.db.Close()
 }
 
-// download is the child: it goes on where the last one was killed, and tells each step.
+// download is the child: it goes on where the last one was killed, tells each step, and fetches a piece
+// for each byte that it is sent.
 func download(dir string) error {
-	l := storage.Layout{Length: 256 * pieceLength, PieceLength: pieceLength}
+	l := storage.Layout{Length: childPieces * pieceLength, PieceLength: pieceLength}
 	s, err := begin(dir, l)
 	if err != nil {
 		return err
@@ -119,6 +123,9 @@ func download(dir string) error {
 	for i := range s.o.Progress().Pieces {
 		if s.o.Verified(i) {
 			continue
+		}
+		if _, err := io.ReadFull(os.Stdin, make([]byte, 1)); err != nil {
+			return err
 		}
 		p := piece(i)
 		fmt.Println("fetched", i)
@@ -137,59 +144,69 @@ func download(dir string) error {
 }
 
 // Killing a process loses nothing that it wrote: no piece is fetched twice, whatever the committer had
-// got to.
+// got to. A child that will be killed may fetch so few pieces that it cannot reach the end before.
 func TestKillLoop(t *testing.T) {
+	const kills = 6
 	dir := t.TempDir()
 	written := map[int]bool{}
 	rnd := rand.New(rand.NewPCG(5, 6))
-	kills := 0
-	for done := false; !done; {
-		child := exec.Command(os.Args[0])
-		child.Env = append(os.Environ(), childFolder+"="+dir)
-		var stderr bytes.Buffer
-		child.Stderr = &stderr
-		out, err := child.StdoutPipe()
-		must(t, err)
-		must(t, child.Start())
-		lines := bufio.NewScanner(out)
-		killed := false
-		for left := 20 + rnd.IntN(60); lines.Scan(); left-- {
-			var what string
-			var i int
-			if _, err := fmt.Sscan(lines.Text(), &what, &i); err != nil {
-				t.Fatalf("child said %q", lines.Text())
-			}
-			switch what {
-			case "fetched":
-				if written[i] {
-					t.Errorf("piece %d is fetched again after %d kills", i, kills)
-				}
-			case "written":
-				written[i] = true
-			case "finished":
-				done = true
-			}
-			if left == 0 && !killed {
-				killed = true
-				must(t, child.Process.Kill())
-			}
-		}
-		if err := child.Wait(); err != nil && !killed {
-			t.Fatalf("child: %v: %s", err, stderr.String())
-		}
-		if killed {
-			kills++
-		}
+	for kill := range kills {
+		const pieces = (childPieces - 1) / kills
+		runChild(t, dir, pieces, 1+rnd.IntN(2*pieces), written) // each piece is two lines
+		t.Logf("%d pieces are written after kill %d", len(written), kill+1)
 	}
-	if kills == 0 { // a slow machine sees the lines late, when the child is already further
-		t.Error("the child was never killed: the test shows nothing")
-	}
+	runChild(t, dir, childPieces, 0, written)
 	got, err := os.ReadFile(filepath.Join(dir, "file"))
 	must(t, err)
-	for i := range 256 {
+	for i := range childPieces {
 		if !verify(i, got[i*pieceLength:(i+1)*pieceLength]) {
 			t.Errorf("piece %d is wrong", i)
 		}
+	}
+}
+
+// runChild lets a child fetch up to so many pieces and adds what it says that it wrote. It kills the child
+// at the given line of what it says; 0: the child must come to its end.
+func runChild(t *testing.T, dir string, pieces, killAt int, written map[int]bool) {
+	t.Helper()
+	child := exec.CommandContext(t.Context(), os.Args[0])
+	child.Env = append(os.Environ(), childFolder+"="+dir)
+	var stderr bytes.Buffer
+	child.Stderr = &stderr
+	in, err := child.StdinPipe() // stays open: after the last byte the child waits
+	must(t, err)
+	out, err := child.StdoutPipe()
+	must(t, err)
+	must(t, child.Start())
+	_, _ = in.Write(make([]byte, pieces)) // of a child that is gone, Wait tells more
+	said := 0
+	finished := false
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		var what string
+		var i int
+		if _, err := fmt.Sscan(lines.Text(), &what, &i); err != nil {
+			t.Fatalf("child said %q", lines.Text())
+		}
+		switch what {
+		case "fetched":
+			if written[i] {
+				t.Errorf("piece %d is fetched again", i)
+			}
+		case "written":
+			written[i] = true
+		case "finished":
+			finished = true
+		}
+		if said++; said == killAt {
+			must(t, child.Process.Kill())
+		}
+	}
+	err = child.Wait()
+	if killAt == 0 && (err != nil || !finished) {
+		t.Fatalf("child: %v: %s", err, stderr.String())
+	}
+	if status, _ := child.ProcessState.Sys().(syscall.WaitStatus); killAt > 0 && status.Signal() != syscall.SIGKILL {
+		t.Fatalf("the child was not killed: %v: %s", err, stderr.String())
 	}
 }
 

@@ -8,8 +8,7 @@ import (
 	"sync/atomic"
 )
 
-// maxOpen bounds the open files of one object, which may have 20,000 files. Who opens at the same moment as another
-// may go over it by one.
+// maxOpen bounds the open files of one object, which may have 20,000 files.
 const maxOpen = 32
 
 // files is the set of an object's files, opened when they are needed. A file is flushed before it is
@@ -18,8 +17,10 @@ type files struct {
 	open func(k int) (file, error)
 	list []handle
 
-	mu     sync.Mutex
-	opened []int // open files, the longest open first
+	// There are maxOpen slots. Each is in free, or its file is in opened, or somebody holds it who opens
+	// or closes a file: so the bound holds at each moment, and no send ever waits.
+	free   chan struct{}
+	opened chan int // open files, the longest open first
 }
 
 // handle is one file. Its lock is held during I/O, on purpose: it keeps the file from being closed
@@ -32,7 +33,14 @@ type handle struct {
 }
 
 func newFiles(n int, open func(k int) (file, error)) *files {
-	return &files{open: open, list: make([]handle, n)}
+	f := &files{
+		open: open, list: make([]handle, n),
+		free: make(chan struct{}, maxOpen), opened: make(chan int, maxOpen),
+	}
+	for range maxOpen {
+		f.free <- struct{}{}
+	}
+	return f
 }
 
 // use calls fn with file k. fn must not keep the file.
@@ -58,37 +66,47 @@ func (h *handle) use(fn func(file) error) (used bool, err error) {
 }
 
 func (f *files) openOne(k int) error {
-	if err := f.makeRoom(); err != nil {
+	if err := f.takeSlot(); err != nil {
 		return err
 	}
 	h := &f.list[k]
 	h.lock.Lock()
 	defer h.lock.Unlock()
-	if h.file != nil {
+	if h.file != nil { // somebody else was faster
+		f.free <- struct{}{}
 		return nil
 	}
 	opened, err := f.open(k)
 	if err != nil {
+		f.free <- struct{}{}
 		return err
 	}
 	h.file = opened
-	f.mu.Lock()
-	f.opened = append(f.opened, k)
-	f.mu.Unlock()
+	f.opened <- k
 	return nil
 }
 
-// makeRoom closes the file that has been open longest when there are too many.
-func (f *files) makeRoom() error {
-	f.mu.Lock()
-	if len(f.opened) < maxOpen {
-		f.mu.Unlock()
+// takeSlot takes a free slot, or else that of the file that has been open longest, which it closes. It
+// waits while all slots are held by others. The caller must hold no file's lock.
+func (f *files) takeSlot() error {
+	select {
+	case <-f.free:
 		return nil
+	default:
 	}
-	oldest := f.opened[0]
-	f.opened = f.opened[1:]
-	f.mu.Unlock()
-	h := &f.list[oldest]
+	select {
+	case <-f.free:
+		return nil
+	case oldest := <-f.opened:
+		err := f.list[oldest].closeAlone()
+		if err != nil {
+			f.free <- struct{}{}
+		}
+		return err
+	}
+}
+
+func (h *handle) closeAlone() error {
 	h.lock.Lock()
 	defer h.lock.Unlock()
 	return h.close()
@@ -194,9 +212,7 @@ func (f *files) move(do func() error, open func(k int) (file, error)) error {
 	for k := range f.list {
 		errs = append(errs, f.list[k].close())
 	}
-	f.mu.Lock()
-	f.opened = nil
-	f.mu.Unlock()
+	f.freeAll()
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
@@ -205,6 +221,18 @@ func (f *files) move(do func() error, open func(k int) (file, error)) error {
 	}
 	f.open = open
 	return nil
+}
+
+// freeAll frees the slots of files that were closed. Nobody can open one meanwhile: move has all locks.
+func (f *files) freeAll() {
+	for {
+		select {
+		case <-f.opened:
+			f.free <- struct{}{}
+		default:
+			return
+		}
+	}
 }
 
 // forget lets close drop what was not flushed.

@@ -80,31 +80,43 @@ func (w *witness) MarkDurable(marks map[string][]int) error {
 
 // Each cut comes at another moment of a download. After it the database opens, it has all marks that
 // were promised, and no piece is marked whose bytes are not there.
+//
+// A process that made itself a mount namespace meanwhile keeps what we unmounted alive, with its loop
+// device. Mounting the same image again would then show the file system that was shut down; so each
+// mount is of a new copy.
 func TestPowerCut(t *testing.T) {
 	needRoot(t)
 	const cuts = 20
-	image, disk := filepath.Join(t.TempDir(), "image"), t.TempDir()
-	f, err := os.Create(image)
+	images := t.TempDir()
+	blank, before, after := filepath.Join(images, "blank"), filepath.Join(images, "before"), filepath.Join(images, "after")
+	f, err := os.Create(blank)
 	must(t, err)
 	must(t, errors.Join(f.Truncate(64<<20), f.Close()))
-	run(t, "mkfs.ext4", "-q", "-F", image)
+	run(t, "mkfs.ext4", "-q", "-F", blank)
 	rnd := rand.New(rand.NewPCG(7, 8))
 	marked := 0
 	for range cuts {
-		unmount := mount(t, disk, "-o", "loop", image)
-		dir, err := os.MkdirTemp(disk, "cut")
-		must(t, err)
+		disk := t.TempDir()
+		dir := filepath.Join(disk, "cut")
+		unmount := mountCopy(t, disk, blank, before)
+		must(t, os.Mkdir(dir, 0o700))
 		promised := downloadUntilCut(t, dir, disk, rnd)
 		unmount()
-		unmount = mount(t, disk, "-o", "loop", image) // replays the journal
+		unmount = mountCopy(t, disk, before, after) // replays the journal
 		marked += checkAfterCut(t, dir, promised)
-		must(t, os.RemoveAll(dir))
 		unmount()
 	}
 	if marked == 0 {
 		t.Error("no piece was marked in any cut: the test shows nothing")
 	}
 	t.Logf("%d cuts, %d pieces were marked", cuts, marked)
+}
+
+// mountCopy mounts a copy of an image as a file, and so as a loop device, that nobody else can have.
+func mountCopy(t *testing.T, at, image, copied string) (unmount func()) {
+	t.Helper()
+	run(t, "cp", "--remove-destination", "--reflink=auto", "--sparse=always", image, copied)
+	return mount(t, at, "-o", "loop", copied)
 }
 
 const cutPieces = 512
