@@ -227,8 +227,9 @@ func (o *Object) Close(ctx context.Context) error {
 	if err == nil {
 		err = o.flush(ctx)
 	}
+	known := err == nil // before: err changes below while a disk that hangs is still being closed
 	done := make(chan error, 1)
-	o.c.wg.Go(func() { done <- o.shut(err == nil) })
+	o.c.wg.Go(func() { done <- o.shut(known) })
 	var shut error
 	select {
 	case shut = <-done:
