@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tributary-dl/tributary/engine/api"
+	"github.com/tributary-dl/tributary/engine/internal/budget"
 	"github.com/tributary-dl/tributary/engine/internal/edge"
 	"github.com/tributary-dl/tributary/engine/internal/manifest"
 	"github.com/tributary-dl/tributary/engine/internal/storage"
@@ -29,9 +30,10 @@ type actor struct {
 	problem  *api.Problem
 	admitted bool // the queue lets it be active; lost when it comes to rest
 	removed  bool
-	noRanges bool // the server does not give parts, whatever it says
-	wrong    int  // pieces from the edge with a wrong hash, since the user last asked for it
-	opening  bool // a worker opens the finished file
+	own      *budget.Limiter // of this download, over edge and peers together; nil: none
+	noRanges bool            // the server does not give parts, whatever it says
+	wrong    int             // pieces from the edge with a wrong hash, since the user last asked for it
+	opening  bool            // a worker opens the finished file
 
 	retry     *time.Timer // when a waiting download starts again
 	retryWait time.Duration
@@ -69,6 +71,9 @@ func (act *activity) stopping() bool { return act.ctx.Err() != nil }
 
 func newActor(c Config, r Record, d *Download) *actor {
 	a := &actor{cfg: c, handle: d, rec: r, log: c.Log.With("download", r.ID)}
+	if limit := r.Request.RateLimit; limit > 0 {
+		a.own = budget.NewLimiter(float64(limit))
+	}
 	switch {
 	case r.Complete:
 		a.state = api.StateComplete

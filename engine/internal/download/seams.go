@@ -2,6 +2,7 @@ package download
 
 import (
 	"github.com/tributary-dl/tributary/engine/api"
+	"github.com/tributary-dl/tributary/engine/internal/budget"
 	"github.com/tributary-dl/tributary/engine/internal/edge"
 	"github.com/tributary-dl/tributary/engine/internal/manifest"
 	"github.com/tributary-dl/tributary/engine/internal/storage"
@@ -33,10 +34,11 @@ type Peering interface {
 type Object struct {
 	Manifest *manifest.Manifest
 	Data     *storage.Object
-	Request  edge.Request // what the user gave: proxy, and which addresses may be asked
-	GrantURL string       // any URL of the edge that issues grants
-	ReportID [16]byte     // names the download in reports to the control plane
-	Observer Observer     // called from the swarm's goroutine
+	Request  edge.Request    // what the user gave: proxy, and which addresses may be asked
+	GrantURL string          // any URL of the edge that issues grants
+	ReportID [16]byte        // names the download in reports to the control plane
+	Observer Observer        // called from the swarm's goroutine
+	Limit    *budget.Limiter // of this download alone; nil: none
 }
 
 // Observer hears of pieces. Its methods may wait for the download's goroutine, so a swarm must not hold

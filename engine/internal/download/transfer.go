@@ -88,8 +88,8 @@ func (a *actor) beginTransfer(act *activity, now time.Time) {
 	}
 	t.limit = budget.NewLimiter(noLimit)
 	limits := budget.Chain{t.limit, a.cfg.Limit}
-	if r := a.rec.Request.RateLimit; r > 0 {
-		limits = append(limits, budget.NewLimiter(float64(r)))
+	if a.own != nil {
+		limits = append(limits, a.own)
 	}
 	var err error
 	t.source, err = a.cfg.Edge.Source(a.rec.Resource, a.edgeURLs(), edge.SourceOptions{Limiter: limits,
@@ -147,7 +147,7 @@ func (a *actor) joinSwarm(t *transfer) hybrid.Mode {
 
 func (a *actor) object() Object {
 	return Object{Manifest: a.manifest, Data: a.file, Request: a.edgeRequest(), GrantURL: a.rec.Resource.URL,
-		ReportID: a.rec.ReportID, Observer: observer{a.handle}}
+		ReportID: a.rec.ReportID, Observer: observer{a.handle}, Limit: a.own}
 }
 
 // edgeURLs are all places that serve the bytes.

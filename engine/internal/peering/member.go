@@ -332,8 +332,12 @@ func (m *member) ensureSwarm() (*swarm.Swarm, error) {
 		return sw, nil
 	}
 	f := m.object.Manifest
-	sw, err := m.service.swarms.Join(swarm.Content{ID: f.ID, Name: f.Name, InfoBytes: f.InfoBytes(), PieceLayers: f.PieceLayers(),
-		PieceLength: f.PieceLength, Length: f.Length, Pieces: f.Pieces()}, newCheckedPieces(m.object.Data, f, m.object.Observer.StorageFailed), watcher{m})
+	content := swarm.Content{ID: f.ID, Name: f.Name, InfoBytes: f.InfoBytes(), PieceLayers: f.PieceLayers(),
+		PieceLength: f.PieceLength, Length: f.Length, Pieces: f.Pieces()}
+	if m.object.Limit != nil { // a nil pointer in an interface would not be nil
+		content.Limiter = m.object.Limit
+	}
+	sw, err := m.service.swarms.Join(content, newCheckedPieces(m.object.Data, f, m.object.Observer.StorageFailed), watcher{m})
 	if err != nil {
 		return nil, err
 	}

@@ -20,6 +20,7 @@ type Content struct {
 	PieceLength int64             // bytes
 	Length      int64             // bytes, all files
 	Pieces      int
+	Limiter     Limiter // of what this object's peers may send us, beside the engine's; nil: none
 }
 
 // layout says how long each piece is. In a v2 object every file starts a piece, so there may be many

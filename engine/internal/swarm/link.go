@@ -294,13 +294,18 @@ func (l *link) take(m message) (pass bool, err error) {
 }
 
 func (l *link) throttle(n int) error {
-	limiter := l.swarm.engine.cfg.DownloadLimiter
-	if limiter == nil {
-		return nil
+	for _, limiter := range []Limiter{l.swarm.limiter, l.swarm.engine.cfg.DownloadLimiter} {
+		if limiter == nil {
+			continue
+		}
+		l.pause(true) // that nothing is read now is not the peer's fault
+		err := limiter.WaitN(l.ctx, n)
+		l.pause(false)
+		if err != nil {
+			return err
+		}
 	}
-	l.pause(true) // that nothing is read now is not the peer's fault
-	defer l.pause(false)
-	return limiter.WaitN(l.ctx, n)
+	return nil
 }
 
 // Write takes the library's messages. It swallows the library's handshake; ours was said long ago.

@@ -62,6 +62,8 @@ type Swarm struct {
 	pieces Pieces
 	obs    Observer
 
+	limiter Limiter // of this object alone; may be nil
+
 	client  *torrent.Client // set by start
 	torrent *torrent.Torrent
 
@@ -94,7 +96,7 @@ type Swarm struct {
 
 func newSwarm(e *Engine, c Content, l *layout, p Pieces, o Observer) *Swarm {
 	s := &Swarm{
-		engine: e, id: c.ID, layout: l, pieces: p, obs: o,
+		engine: e, id: c.ID, layout: l, pieces: p, obs: o, limiter: c.Limiter,
 		log:   e.cfg.Log.With("object", c.ID.String()[:16], "name", c.Name),
 		wake:  make(chan struct{}, 1),
 		alias: sha1.Sum(c.InfoBytes),

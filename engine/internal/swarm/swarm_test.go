@@ -132,7 +132,7 @@ func TestConnectionsHaveASay(t *testing.T) {
 
 // One limit holds for all peers together, and a change of it reaches those who wait.
 func TestLimitHoldsForAllPeersTogether(t *testing.T) {
-	for _, side := range []string{"upload", "download"} {
+	for _, side := range []string{"upload", "download", "download of one object"} {
 		t.Run(side, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				o := makeObject(16<<20, 256<<10)
@@ -145,7 +145,12 @@ func TestLimitHoldsForAllPeersTogether(t *testing.T) {
 					}
 					total = func() int64 { return seeder.Totals().Sent }
 				} else {
-					leecher := newClient(t, "leecher", o.empty(t), func(c *Config) { c.DownloadLimiter = limit })
+					set := func(c *Config) { c.DownloadLimiter = limit }
+					if side != "download" {
+						o.Content.Limiter, set = limit, func(*Config) {}
+					}
+					leecher := newClient(t, "leecher", o.empty(t), set)
+					o.Content.Limiter = nil // the seeders send as they like
 					for _, name := range []string{"one", "two", "three"} {
 						connect(t, newClient(t, name, o.full(t)), leecher)
 					}
