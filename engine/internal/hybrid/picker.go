@@ -41,6 +41,11 @@ type Run struct {
 const (
 	longestRun = 8   // pieces: one request of 8 MiB keeps the cost of requests below 1%
 	patience   = 1.3 // an end game duplicate must be so much sooner than the peers
+	queued     = 4   // times the silence that is allowed to a piece that nobody is asked for
+
+	// What is asked of two sources is paid for twice, so a duplicate must gain so much.
+	duplicateWorth = 300 * time.Millisecond // of one piece, by the edge
+	lendWorth      = time.Second            // of all that the edge is at, by peers
 )
 
 // Pick returns the edge requests to start now, at most v.Slots. Pieces that peers are worst at come first: those
@@ -151,14 +156,19 @@ func (p *picking) rarities() (list []int) {
 	return list
 }
 
-// stalled takes over pieces whose peers have gone silent.
+// stalled takes over pieces whose peers have gone silent. A piece that peers are still asked for may only wait for
+// its turn at a healthy one, behind a second or two of other requests, so it gets longer.
 func (p *picking) stalled() {
 	for i := range p.Pieces {
 		x := &p.Pieces[i]
 		if p.full() {
 			return
 		}
-		if begun := x.Outstanding > 0 || x.Received > 0; begun && !p.Done[i] && !x.Claimed && !p.taken[i] && x.Idle >= p.StallTime {
+		silence := p.StallTime
+		if x.Outstanding > 0 {
+			silence *= queued
+		}
+		if begun := x.Outstanding > 0 || x.Received > 0; begun && !p.Done[i] && !x.Claimed && !p.taken[i] && x.Idle >= silence {
 			p.take(Run{First: i, Count: 1, Duplicate: true})
 		}
 	}
@@ -184,13 +194,10 @@ func (p *picking) endGame() {
 	}
 	peersNeed := float64(left) / max(p.PeerRate, 1)
 	edgeNeeds := float64(p.PieceLength) / min(p.EdgeRate, p.Allowance)
-	if peersNeed >= patience*edgeNeeds {
+	if peersNeed >= patience*edgeNeeds+duplicateWorth.Seconds() {
 		p.take(Run{First: worst, Count: 1, Duplicate: true})
 	}
 }
-
-// lendWorth is how much sooner peers must be for it to be worth asking them, too.
-const lendWorth = 300 * time.Millisecond
 
 // Lend tells whether peers should be asked for what the edge is at: nothing else is left for them, and they would
 // be done clearly sooner. It is the end game seen from the other side.

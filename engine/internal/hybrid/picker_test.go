@@ -43,7 +43,7 @@ func (p picture) view() View {
 			piece.Outstanding = d
 		}
 		if d := digit(at(p.silent, i)); d > 0 {
-			piece.Outstanding, piece.Idle = d, 2*time.Second
+			piece.Outstanding, piece.Idle = d, 5*time.Second
 		}
 		if d := digit(at(p.holders, i)); d > 0 {
 			piece.Holders = d
@@ -84,6 +84,26 @@ func TestPick(t *testing.T) {
 				t.Errorf("Pick = %q; want %q", s, p.want)
 			}
 		})
+	}
+}
+
+// A piece whose chunks were asked for and are slow to come waits its turn at a healthy peer; one that nobody is asked for
+// any more has been given up.
+func TestStalledPiecesLoseTheirPatienceAtDifferentTimes(t *testing.T) {
+	for _, c := range []struct {
+		piece Piece
+		want  int
+	}{
+		{Piece{Outstanding: 1, Received: 1, Idle: 2 * time.Second}, 0},
+		{Piece{Outstanding: 1, Received: 1, Idle: 4 * time.Second}, 1},
+		{Piece{Received: 1, Idle: time.Second / 2}, 0},
+		{Piece{Received: 1, Idle: time.Second}, 1},
+	} {
+		v := picture{have: ".", slots: 1, swarming: true, deliver: 1, allowance: Unlimited}.view()
+		v.Pieces[0] = c.piece
+		if got := Pick(v); len(got) != c.want {
+			t.Errorf("%+v: %v; want %d runs", c.piece, got, c.want)
+		}
 	}
 }
 
