@@ -129,7 +129,7 @@ func find(name string) (string, error) {
 
 // start runs a program that outlives this one. ended yields how it ended, if it does while we are here.
 func start(program string, args ...string) (ended <-chan error, err error) {
-	c := exec.Command(program, args...)
+	c := exec.Command(program, args...) //nolint:noctx // nothing of ours may end it
 	detach(c)
 	if err := c.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", filepath.Base(program), err)

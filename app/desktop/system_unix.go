@@ -17,7 +17,8 @@ import (
 func detach(c *exec.Cmd) { c.SysProcAttr = &syscall.SysProcAttr{Setsid: true} }
 
 func openFile(path string) error {
-	if out, err := exec.Command("xdg-open", path).CombinedOutput(); err != nil {
+	out, err := exec.Command("xdg-open", path).CombinedOutput() //nolint:noctx // it ends at once, having told the program
+	if err != nil {
 		return fmt.Errorf("no program could open %s (%s)", filepath.Base(path), firstLine(out, err))
 	}
 	return nil
@@ -27,7 +28,7 @@ func openFile(path string) error {
 func revealFile(path string) error {
 	bus, err := dbus.ConnectSessionBus()
 	if err == nil {
-		defer bus.Close()
+		defer func() { _ = bus.Close() }() // what was to be said has been said
 		uri := (&url.URL{Scheme: "file", Path: path}).String()
 		err = bus.Object("org.freedesktop.FileManager1", "/org/freedesktop/FileManager1").
 			Call("org.freedesktop.FileManager1.ShowItems", 0, []string{uri}, "").Err

@@ -55,7 +55,7 @@ func Open(dir string) (*Screen, error) {
 		return nil, err
 	}
 	defer number.Close()
-	server := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", "1400x900x24", "-nolisten", "tcp")
+	server := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", "1400x900x24", "-nolisten", "tcp") //nolint:noctx // Close ends it
 	server.ExtraFiles = []*os.File{x}
 	err = server.Start()
 	x.Close()
@@ -82,7 +82,7 @@ func (s *Screen) Env() []string {
 
 // Start starts a program on this screen. It is killed by Close, unless it has ended before.
 func (s *Screen) Start(program string, args ...string) (*exec.Cmd, error) {
-	c := exec.Command(program, args...)
+	c := exec.Command(program, args...) //nolint:noctx // Close ends it
 	c.Env = s.Env()
 	if err := c.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", filepath.Base(program), err)

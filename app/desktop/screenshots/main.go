@@ -39,8 +39,9 @@ func main() {
 	out := flag.String("out", "build/screenshots", "the `FOLDER` for the pictures")
 	flag.Parse()
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
-	defer cancel()
-	if err := run(ctx, *bin, *out); err != nil {
+	err := run(ctx, *bin, *out)
+	cancel()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "screenshots:", err)
 		os.Exit(1)
 	}

@@ -209,9 +209,9 @@ func (a *app) draw(v tray.View) {
 		if i < len(a.shown.Recent) {
 			before = a.shown.Recent[i]
 		}
-		switch {
-		case now == before:
-		case now == "":
+		switch now {
+		case before:
+		case "":
 			m.Hide()
 		default:
 			m.SetTitle(now)
