@@ -169,13 +169,16 @@ func (l *Link) sample() sample {
 
 // explain turns QUIC's errors into those that users of a net.Conn know.
 func (l *Link) explain(err error) error {
-	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, io.EOF) {
+	if err == nil || errors.Is(err, io.EOF) {
 		return err
 	}
 	select {
-	case <-l.closed:
+	case <-l.closed: // first: Close ends a Write by a deadline
 		return net.ErrClosed
 	default:
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
 	}
 	if closed, ok := errors.AsType[*quic.ApplicationError](err); ok && closed.Remote &&
 		(closed.ErrorCode == codeDone || closed.ErrorCode == codeGoingAway) {
