@@ -56,7 +56,7 @@ test: test-needs build vet ## everything that must pass before a change lands
 	.ci/go-test -race $(CGO_TAGS) -shuffle=on -timeout 14m
 
 test-needs: ## the tools that tests start
-	.ci/needs $(COMPILER) $(NETLAB) $(DISKLAB)
+	.ci/needs $(COMPILER) $(NETLAB) $(DISKLAB) dbus-daemon:dbus
 
 vet: ## go vet for every system we build for
 	go vet $(CGO_TAGS) ./...
