@@ -111,11 +111,8 @@ func (p *performance) openWindow(ctx context.Context, program string) <-chan str
 	if program == "" {
 		return nil
 	}
-	own := filepath.Join(p.folder, "window") // its preferences, not the user's
-	err := os.Mkdir(own, 0o700)
-	if err == nil {
-		err = os.WriteFile(filepath.Join(own, "desktop.json"), []byte(`{"welcomed":true}`), 0o600)
-	}
+	own := filepath.Dir(p.client.daemon.Socket) // where a window keeps its preferences; none of the user's are touched
+	err := os.WriteFile(filepath.Join(own, "desktop.json"), []byte(`{"welcomed":true}`), 0o600)
 	window := exec.CommandContext(ctx, program, "--socket", p.client.daemon.Socket, "--data", own, "--alone")
 	if err == nil {
 		err = window.Start()
