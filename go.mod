@@ -9,7 +9,6 @@ replace github.com/anacrolix/go-utp => ./engine/internal/goutpstub
 require (
 	fyne.io/fyne/v2 v2.8.1 // the window's toolkit; only ui and app/desktop import it
 	fyne.io/systray v1.12.3-0.20260810170012-af4e8e793ec4 // the tray without Fyne: a program that runs all day must cost nothing
-	github.com/Microsoft/go-winio v0.6.4 // named pipes with an access list, for the local API on Windows
 	github.com/anacrolix/torrent v1.62.0 // the piece engine among peers; only engine/internal/swarm imports it
 	github.com/coder/websocket v1.8.15 // the session with the control plane: small, with contexts, no dependencies
 	github.com/godbus/dbus/v5 v5.2.4 // talks to the desktop on Linux without cgo: notifications, files shown in their folder

@@ -40,6 +40,7 @@ var borders = []struct {
 	{"engine/api", []string{"app", "control", "engine/", "ui"}, "the shared words depend on nobody", false},
 	{"engine/localapi", []string{"ui", "engine/internal/", "control"}, "the API translates; it sees the engine through its own Service interface", false},
 	{"engine/client", []string{"ui", "control", "engine/internal/", "engine/localapi"}, "clients stay small: they must not link the service", true},
+	{"engine/pipe", []string{"app", "control", "engine/", "ui", "net/http"}, "a pipe carries bytes and does not know which", true},
 	{"engine/internal/download", []string{"github.com/anacrolix/", "github.com/pion/", "go.etcd.io/bbolt", "net/http"},
 		"a download decides; sources, peers and disk are behind interfaces", true},
 	{"engine/internal/manifest", []string{"net", "net/http", "os", "engine/internal/storage"}, "parsing hostile input is a pure function", true},
@@ -74,7 +75,6 @@ var doors = []struct {
 	{"github.com/kardianos/service", []string{"app/service"}, "its defects are put right in one place"},
 	{"github.com/coder/websocket", []string{"engine/internal/session", "control/internal/node", "control"}, "a WebSocket is how a session travels, and nothing else"},
 	{"github.com/oschwald/maxminddb-golang/", []string{"control/internal/selection", "control/internal/serve"}, "networks are looked up where peers are chosen"},
-	{"github.com/Microsoft/go-winio", []string{"engine/localapi", "engine/client"}, "pipes are the local API's on Windows"},
 	{"github.com/spf13/", []string{"app/tributaryctl", "app/tributaryd", "control"}, "only command lines parse words"},
 	{"fyne.io/", []string{"ui", "app/desktop", "app/tributary", "app/tributary-tray"}, "only the window and the tray need a display"},
 }

@@ -4,11 +4,10 @@ import (
 	"context"
 	"net"
 
-	"github.com/Microsoft/go-winio"
+	"github.com/tributary-dl/tributary/engine/pipe"
 )
 
-// dialSocket opens the pipe without letting its server act as us: go-winio asks for the anonymous
-// level of impersonation.
+// dialSocket opens the pipe so that its server may know who we are, but not act as us.
 func dialSocket(ctx context.Context, path string) (net.Conn, error) {
-	return winio.DialPipeContext(ctx, path)
+	return pipe.Dial(ctx, path, pipe.Identify)
 }

@@ -3,22 +3,19 @@ package localapi
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os/user"
 	"strings"
 
-	"github.com/Microsoft/go-winio"
-	"golang.org/x/sys/windows"
+	"github.com/tributary-dl/tributary/engine/pipe"
 )
 
 // ErrInUse says that another service answers at the pipe.
 var ErrInUse = errors.New("another tributaryd answers there")
 
-// pipeBuffer is the size of a pipe's buffer in either direction, in bytes.
-const pipeBuffer = 64 << 10
-
-// Listen opens the named pipe at path for this user, administrators and the system. The pipe's security
-// descriptor keeps all others out, and go-winio refuses callers from other machines.
+// Listen opens the named pipe at path for this user, administrators and the system. Everybody else is kept out
+// twice: by the pipe's access list, and by what identify says of the caller.
 func Listen(path string) (net.Listener, error) {
 	if !strings.HasPrefix(path, `\\.\pipe\`) {
 		return nil, fmt.Errorf(`pipe %q: the name must begin with \\.\pipe\`, path)
@@ -27,18 +24,26 @@ func Listen(path string) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the current user: %w", err)
 	}
-	l, err := winio.ListenPipe(path, &winio.PipeConfig{
-		SecurityDescriptor: "D:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;GA;;;" + me.Uid + ")",
-		InputBufferSize:    pipeBuffer,
-		OutputBufferSize:   pipeBuffer,
-	})
-	if errors.Is(err, windows.ERROR_ACCESS_DENIED) { // the first instance of the name exists
+	l, err := pipe.Listen(path, "D:P(A;;GA;;;"+me.Uid+")(A;;"+pipe.Connect+";;;SY)(A;;"+pipe.Connect+";;;BA)")
+	if errors.Is(err, fs.ErrPermission) { // the first instance of the name exists
 		return nil, fmt.Errorf("pipe %s: %w", path, ErrInUse)
 	}
 	return l, err
 }
 
-// identify trusts the pipe's security descriptor: the system has turned away everyone else.
-func identify(net.Conn) (caller, error) {
-	return caller{name: "a user whom the pipe admits", allowed: true}, nil
+// identify asks the system who connected; the answer was fixed when the pipe was opened.
+func identify(c net.Conn) (caller, error) {
+	end, ok := c.(*pipe.Conn)
+	if !ok {
+		return caller{}, fmt.Errorf("identify the caller: %T is not a pipe", c)
+	}
+	peer, err := end.Peer()
+	if err != nil {
+		return caller{}, err
+	}
+	me, err := user.Current()
+	if err != nil {
+		return caller{}, fmt.Errorf("find the current user: %w", err)
+	}
+	return caller{name: peer.SID, allowed: peer.Administrator || peer.SID == me.Uid}, nil
 }
