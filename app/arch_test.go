@@ -75,7 +75,7 @@ var doors = []struct {
 	{"github.com/kardianos/service", []string{"app/service"}, "its defects are put right in one place"},
 	{"github.com/coder/websocket", []string{"engine/internal/session", "control/internal/node", "control"}, "a WebSocket is how a session travels, and nothing else"},
 	{"github.com/oschwald/maxminddb-golang/", []string{"control/internal/selection", "control/internal/serve"}, "networks are looked up where peers are chosen"},
-	{"github.com/spf13/", []string{"app/tributaryctl", "app/tributaryd", "control"}, "only command lines parse words"},
+	{"github.com/spf13/", []string{"app/tributaryctl", "app/tributaryd", "app/manual", "control"}, "only command lines parse words"},
 	{"fyne.io/", []string{"ui", "app/desktop", "app/tributary", "app/tributary-tray"}, "only the window and the tray need a display"},
 }
 

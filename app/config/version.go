@@ -2,9 +2,15 @@ package config
 
 import "runtime/debug"
 
-// Version names this build: the module's version if it was built from one, else the revision it was
-// built from, else "devel".
+// release is set by those who make packages: -ldflags "-X github.com/tributary-dl/tributary/app/config.release=VERSION".
+var release string
+
+// Version names this build: the release it was packaged as, else the module's version if it was built from one, else
+// the revision it was built from, else "devel".
 func Version() string {
+	if release != "" {
+		return release
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "devel"

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tributary-dl/tributary/app/config"
+	"github.com/tributary-dl/tributary/app/manual"
 	"github.com/tributary-dl/tributary/app/tributaryctl/internal/progress"
 	"github.com/tributary-dl/tributary/engine/client"
 )
@@ -140,6 +141,7 @@ Exit codes:
 		a.pauseCommand(), a.resumeCommand(), a.cancelCommand(), a.removeCommand(), a.moveCommand(),
 		a.peersCommand(), a.limitsCommand(), a.sharingCommand(), a.ledgerCommand(), a.policyCommand(),
 		a.settingsCommand(), a.statusCommand(), a.doctorCommand(), a.diagnosticsCommand(),
+		manual.Command(manual.Page{Section: 1, Version: config.Version(), SeeAlso: []string{"tributaryd(8)"}}),
 	)
 	return root
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tributary-dl/tributary/app/config"
 	"github.com/tributary-dl/tributary/app/daemon"
+	"github.com/tributary-dl/tributary/app/manual"
 	"github.com/tributary-dl/tributary/app/service"
 )
 
@@ -71,7 +72,8 @@ administrator rights.`,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
-	root.AddCommand(runCommand(streams), serviceCommand(streams), versionCommand(streams))
+	root.AddCommand(runCommand(streams), serviceCommand(streams), versionCommand(streams),
+		manual.Command(manual.Page{Section: 8, Version: config.Version(), SeeAlso: []string{"tributaryctl(1)"}}))
 	return root
 }
 
