@@ -18,6 +18,9 @@ WINDOW   := clang:clang pkg-config:pkg-config /usr/include/GL/gl.h:libgl-dev /us
             /usr/include/X11/extensions/Xinerama.h:libxinerama-dev /usr/include/X11/extensions/XInput2.h:libxi-dev \
             /usr/include/X11/extensions/xf86vmode.h:libxxf86vm-dev /usr/include/wayland-client.h:libwayland-dev \
             /usr/include/xkbcommon/xkbcommon.h:libxkbcommon-dev
+# installer/*/build install what is particular to one system themselves.
+PACKAGES := dpkg-deb:dpkg gzip:gzip
+MACHINES := mmdebstrap:mmdebstrap unshare:util-linux nsenter:util-linux
 SCREEN   := Xvfb:xvfb xdotool:xdotool xclip:xclip openbox:openbox import:imagemagick dbus-run-session:dbus
 
 # Without cgo, for every system. Window and tray are built apart: they need a display's libraries.
@@ -27,7 +30,8 @@ SERVICE := ./app/tributaryd ./app/tributaryctl
 # engine has a use for and we have not.
 CGO_TAGS := -tags nosqlite
 
-.PHONY: help build build-window build-tray test-window screenshots test test-needs vet lint demo bench fuzz-smoke clean
+.PHONY: help build build-window build-tray test-window screenshots packages test-install test test-needs vet lint demo bench \
+        fuzz-smoke clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1:\2/p' $(MAKEFILE_LIST) | while IFS=: read -r name what; do printf '%-12s %s\n' "$$name" "$$what"; done
@@ -51,12 +55,20 @@ screenshots: build build-window build-tray ## pictures of the running program, i
 	.ci/needs $(SCREEN)
 	go run ./app/desktop/screenshots --bin bin --out build/screenshots
 
+packages: ## the packages of every system, into build/packages
+	.ci/needs $(COMPILER) $(PACKAGES)
+	for build in installer/*/build; do "$$build"; done
+
+test-install: build ## packages installed, upgraded and removed for real, on every system that can be had here
+	.ci/needs $(COMPILER) $(PACKAGES) $(MACHINES) lintian:lintian appstreamcli:appstream desktop-file-validate:desktop-file-utils
+	FULL=1 go test $(CGO_TAGS) -count=1 -timeout 60m -v ./installer/...
+
 # The race detector needs a C compiler; the network and power-cut tests need root, and say so without it.
 test: test-needs build vet ## everything that must pass before a change lands
 	.ci/go-test -race $(CGO_TAGS) -shuffle=on -timeout 14m
 
 test-needs: ## the tools that tests start
-	.ci/needs $(COMPILER) $(NETLAB) $(DISKLAB) dbus-daemon:dbus
+	.ci/needs $(COMPILER) $(NETLAB) $(DISKLAB) $(PACKAGES) $(MACHINES) dbus-daemon:dbus
 
 vet: ## go vet for every system we build for
 	go vet $(CGO_TAGS) ./...
