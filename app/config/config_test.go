@@ -71,6 +71,33 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
+func TestMachinePlaces(t *testing.T) {
+	tests := []struct {
+		name, goos string
+		env        map[string]string
+		want       Places
+	}{
+		{"Linux", "linux", nil, Places{
+			"/var/lib/tributary", "/var/lib/tributary/tributaryd.log", "/run/tributary/ctl.sock", "/etc/tributary/policy.d"}},
+		{"systemd says where", "linux", map[string]string{"STATE_DIRECTORY": "/s:/t", "RUNTIME_DIRECTORY": "/r"}, Places{
+			"/s", "/s/tributaryd.log", "/r/ctl.sock", "/etc/tributary/policy.d"}},
+		{"macOS", "darwin", nil, Places{
+			"/Library/Application Support/Tributary/state", "/Library/Logs/Tributary/tributaryd.log",
+			"/var/run/tributary/ctl.sock", "/Library/Application Support/Tributary/policy.d"}},
+		{"Windows", "windows", map[string]string{"ProgramData": `D:\Shared`}, Places{
+			filepath.Join(`D:\Shared`, "Tributary"), filepath.Join(`D:\Shared`, "Tributary", "tributaryd.log"),
+			`\\.\pipe\tributary`, filepath.Join(`D:\Shared`, "Tributary", "policy.d")}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := machinePlacesOn(tt.goos, func(name string) string { return tt.env[name] })
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("places (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestPolicyFolder(t *testing.T) {
 	dir := t.TempDir()
 	first, second := filepath.Join(dir, "10-site.json"), filepath.Join(dir, "20-office.json")

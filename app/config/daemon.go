@@ -14,6 +14,7 @@ import (
 
 // Flags are the words of `tributaryd run`, as typed. Empty means the default.
 type Flags struct {
+	Machine            bool // for every user of this machine
 	Data               string
 	Socket             string
 	CA                 string // PEM file
@@ -27,6 +28,9 @@ type Flags struct {
 
 // Daemon is the checked configuration of the service; it does not change while the service runs.
 type Daemon struct {
+	// Machine: the service works for every user of this machine, each of whom sees only their own downloads. It never
+	// opens a path of theirs.
+	Machine     bool
 	Data        string // absolute
 	Socket      string // absolute path, or the name of a pipe
 	Roots       *x509.CertPool
@@ -42,13 +46,15 @@ type Daemon struct {
 // Check turns flags into the configuration of the service. Every error begins with the flag at fault.
 func (f Flags) Check() (Daemon, error) {
 	places := Places{}
-	if f.Data == "" || f.Socket == "" || f.LogFile == "" || f.Policy == "" {
+	if f.Machine {
+		places = MachinePlaces()
+	} else if f.Data == "" || f.Socket == "" || f.LogFile == "" || f.Policy == "" {
 		var err error
 		if places, err = DefaultPlaces(); err != nil && (f.Data == "" || f.Socket == "") {
 			return Daemon{}, err
 		}
 	}
-	d := Daemon{AllowLoopbackPeers: f.AllowLoopbackPeers}
+	d := Daemon{Machine: f.Machine, AllowLoopbackPeers: f.AllowLoopbackPeers}
 	var err error
 	if d.Data, err = absolute(f.Data, places.Data); err != nil {
 		return Daemon{}, fmt.Errorf("--data: %w", err)
@@ -174,6 +180,9 @@ func (d Daemon) Arguments(f Flags) []string {
 		if word.value != "" {
 			words = append(words, word.flag, word.value)
 		}
+	}
+	if d.Machine {
+		words = append(words, "--machine")
 	}
 	if d.AllowLoopbackPeers {
 		words = append(words, "--allow-loopback-peers")

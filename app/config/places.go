@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// Places says where the files of one user's service live.
+// Places says where the files of a service live: one user's, or the machine's.
 type Places struct {
 	Data   string // state, device key, finished objects that are shared
 	Log    string // the log file
@@ -33,6 +33,44 @@ func DefaultPlaces() (Places, error) {
 		return Places{}, errors.New("this user has no home folder; give --data and --socket")
 	}
 	return placesOn(runtime.GOOS, home, me.Uid, os.Getenv), nil
+}
+
+// MachinePlaces returns the places of the service that works for every user of this machine. A service manager may
+// name others: systemd does, by StateDirectory= and RuntimeDirectory=.
+func MachinePlaces() Places { return machinePlacesOn(runtime.GOOS, os.Getenv) }
+
+func machinePlacesOn(goos string, env func(string) string) Places {
+	switch goos {
+	case "windows":
+		data := filepath.Join(folder(env("ProgramData"), `C:\ProgramData`), "Tributary")
+		return Places{
+			Data:   data,
+			Log:    filepath.Join(data, "tributaryd.log"),
+			Socket: `\\.\pipe\tributary`,
+			Policy: filepath.Join(data, "policy.d"),
+		}
+	case "darwin":
+		data := "/Library/Application Support/Tributary"
+		return Places{
+			Data:   filepath.Join(data, "state"),
+			Log:    "/Library/Logs/Tributary/tributaryd.log",
+			Socket: "/var/run/tributary/ctl.sock",
+			Policy: filepath.Join(data, "policy.d"),
+		}
+	}
+	data := folder(first(env("STATE_DIRECTORY")), "/var/lib/tributary")
+	return Places{
+		Data:   data,
+		Log:    filepath.Join(data, "tributaryd.log"),
+		Socket: filepath.Join(folder(first(env("RUNTIME_DIRECTORY")), "/run/tributary"), "ctl.sock"),
+		Policy: "/etc/tributary/policy.d",
+	}
+}
+
+// first returns the first of the folders that systemd lists with colons between them.
+func first(list string) string {
+	one, _, _ := strings.Cut(list, ":")
+	return one
 }
 
 // placesOn is DefaultPlaces for any system, so that each can be tested on one.

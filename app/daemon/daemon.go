@@ -14,6 +14,7 @@ import (
 
 	"github.com/tributary-dl/tributary/app/config"
 	"github.com/tributary-dl/tributary/app/daemon/internal/logs"
+	"github.com/tributary-dl/tributary/app/daemon/internal/manager"
 	"github.com/tributary-dl/tributary/engine"
 	"github.com/tributary-dl/tributary/engine/localapi"
 )
@@ -40,6 +41,8 @@ type Config struct {
 // Run is the service: it returns nil after a clean stop, once ctx has ended, and an error if the service
 // could not start or broke.
 func Run(ctx context.Context, c Config) (err error) {
+	started, kept := manager.Find()
+	defer func() { err = errors.Join(err, closeAll(kept)) }()
 	if err := makePrivate(c.Data); err != nil {
 		return err
 	}
@@ -59,12 +62,25 @@ func Run(ctx context.Context, c Config) (err error) {
 	if err := catchCrashes(c.Data, log); err != nil {
 		return err
 	}
-	return serve(ctx, c, log, ring)
+	return serve(ctx, c, started, log, ring)
+}
+
+// closeAll closes what the service manager kept for us and nobody has taken.
+func closeAll(kept []manager.Kept) error {
+	var errs []error
+	for _, k := range kept {
+		errs = append(errs, k.File.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // serve runs the engine and its API until ctx ends.
-func serve(ctx context.Context, c Config, log *slog.Logger, ring *logs.Ring) (err error) {
-	listener, err := localapi.Listen(c.Socket)
+func serve(ctx context.Context, c Config, started manager.Manager, log *slog.Logger, ring *logs.Ring) (err error) {
+	listen := localapi.Listen
+	if c.Machine {
+		listen = localapi.ListenMachine
+	}
+	listener, err := listen(c.Socket)
 	if err != nil {
 		return err
 	}
@@ -94,6 +110,14 @@ func serve(ctx context.Context, c Config, log *slog.Logger, ring *logs.Ring) (er
 	if err := json.NewEncoder(c.Ready).Encode(map[string]string{"socket": c.Socket}); err != nil {
 		return errors.Join(fmt.Errorf("say that the service is ready: %w", err), listener.Close())
 	}
+	if err := started.Ready(); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer context.AfterFunc(ctx, func() {
+		if err := started.Stopping(); err != nil {
+			log.Warn("the service manager does not listen", "err", err)
+		}
+	})()
 	log.Info("ready", "version", config.Version(), "socket", c.Socket, "data", c.Data)
 	return localapi.New(e, log).Serve(ctx, listener)
 }

@@ -23,11 +23,18 @@ const probeTimeout = time.Second
 // Listen opens the Unix socket at path for this user alone. The folder is made if it is missing, and
 // must belong to this user and be closed to all others: who can write there could put a socket of their
 // own in our place. A socket that a killed service left behind is replaced.
-func Listen(path string) (net.Listener, error) {
+func Listen(path string) (net.Listener, error) { return listen(path, 0o700, 0o600) }
+
+// ListenMachine opens the Unix socket at path for every user of this machine, whom the server tells apart; see
+// ForMachine. The folder must belong to this user, and nobody else may write there.
+func ListenMachine(path string) (net.Listener, error) { return listen(path, 0o755, 0o666) }
+
+// listen opens a socket with a mode in a folder that is open no further than folder says.
+func listen(path string, folder, mode os.FileMode) (net.Listener, error) {
 	if err := checkName(path); err != nil {
 		return nil, err
 	}
-	dir, err := openPrivate(filepath.Dir(path))
+	dir, err := openFolder(filepath.Dir(path), folder)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +50,7 @@ func Listen(path string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.Chmod(path, 0o600); err != nil {
+	if err := os.Chmod(path, mode); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
@@ -60,23 +67,24 @@ func checkName(path string) error {
 	return nil
 }
 
-// openPrivate opens the folder of the socket, made if it is missing. What it checks is the open folder
+// openFolder opens the folder of the socket, made if it is missing. What it checks is the open folder
 // itself, so that nobody can swap it in between.
-func openPrivate(path string) (*os.File, error) {
-	if err := os.MkdirAll(path, 0o700); err != nil {
+func openFolder(path string, mode os.FileMode) (*os.File, error) {
+	if err := os.MkdirAll(path, mode); err != nil {
 		return nil, fmt.Errorf("make the socket's folder: %w", err)
 	}
 	dir, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open the socket's folder: %w", err)
 	}
-	if err := checkPrivate(dir); err != nil {
+	if err := checkFolder(dir, mode); err != nil {
 		return nil, errors.Join(err, dir.Close())
 	}
 	return dir, nil
 }
 
-func checkPrivate(dir *os.File) error {
+// checkFolder makes sure that the folder is this user's and open to others no further than most says.
+func checkFolder(dir *os.File, most os.FileMode) error {
 	info, err := dir.Stat()
 	if err != nil {
 		return err
@@ -85,8 +93,8 @@ func checkPrivate(dir *os.File) error {
 	if int(owner) != os.Geteuid() {
 		return fmt.Errorf("the socket's folder %s belongs to uid %d, and this service runs as uid %d; choose a folder of your own", dir.Name(), owner, os.Geteuid())
 	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 {
-		return fmt.Errorf("the socket's folder %s is open to other users (mode %o); choose another, or run chmod 700 %s", dir.Name(), mode, dir.Name())
+	if mode := info.Mode().Perm(); mode&^most != 0 {
+		return fmt.Errorf("the socket's folder %s is open to other users (mode %o); choose another, or run chmod %o %s", dir.Name(), mode, most, dir.Name())
 	}
 	return nil
 }

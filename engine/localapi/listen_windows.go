@@ -16,7 +16,14 @@ var ErrInUse = errors.New("another tributaryd answers there")
 
 // Listen opens the named pipe at path for this user, administrators and the system. Everybody else is kept out
 // twice: by the pipe's access list, and by what identify says of the caller.
-func Listen(path string) (net.Listener, error) {
+func Listen(path string) (net.Listener, error) { return listen(path, "SY", "BA") }
+
+// ListenMachine opens the named pipe at path for every user of this machine, whom the server tells apart; see
+// ForMachine.
+func ListenMachine(path string) (net.Listener, error) { return listen(path, "WD") }
+
+// listen opens a pipe to which this user and the groups, as SDDL names them, may connect.
+func listen(path string, groups ...string) (net.Listener, error) {
 	if !strings.HasPrefix(path, `\\.\pipe\`) {
 		return nil, fmt.Errorf(`pipe %q: the name must begin with \\.\pipe\`, path)
 	}
@@ -24,7 +31,11 @@ func Listen(path string) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the current user: %w", err)
 	}
-	l, err := pipe.Listen(path, "D:P(A;;GA;;;"+me.Uid+")(A;;"+pipe.Connect+";;;SY)(A;;"+pipe.Connect+";;;BA)")
+	access := "D:P(A;;GA;;;" + me.Uid + ")"
+	for _, group := range groups {
+		access += "(A;;" + pipe.Connect + ";;;" + group + ")"
+	}
+	l, err := pipe.Listen(path, access)
 	if errors.Is(err, fs.ErrPermission) { // the first instance of the name exists
 		return nil, fmt.Errorf("pipe %s: %w", path, ErrInUse)
 	}

@@ -96,8 +96,15 @@ func runCommand(streams Streams) *cobra.Command {
 		Short: "Run the service until it is told to stop",
 		Long: `run is the service itself. It prints {"socket":PATH} when it answers, and stops
 cleanly on SIGTERM and SIGINT. A second one with the same data folder or socket refuses
-to start.`,
+to start.
+
+With --machine it works for every user of this machine: each sees and steers their own
+downloads; settings are for administrators, which are root and the members of the group
+tributary-admin. It needs no right to any user's folder: their programs open the files
+and hand them over. State is then in $STATE_DIRECTORY or /var/lib/tributary, the socket
+in $RUNTIME_DIRECTORY or /run/tributary.`,
 		Example: `  tributaryd run
+  tributaryd run --machine
   tributaryd run --data /srv/tributary --socket /run/tributary/d.sock`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -118,8 +125,9 @@ to start.`,
 
 // addRunFlags declares the flags of `run`, which `service install` takes as well.
 func addRunFlags(f *pflag.FlagSet, flags *config.Flags) {
-	f.StringVar(&flags.Data, "data", "", "`FOLDER` for state (default: this user's)")
-	f.StringVar(&flags.Socket, "socket", "", "`PATH` of the local API's socket (default: this user's)")
+	f.BoolVar(&flags.Machine, "machine", false, "work for every user of this machine, each with their own downloads")
+	f.StringVar(&flags.Data, "data", "", "`FOLDER` for state (default: this user's, or the machine's)")
+	f.StringVar(&flags.Socket, "socket", "", "`PATH` of the local API's socket (default: this user's, or the machine's)")
 	f.StringVar(&flags.CA, "ca", "", "trust the certificates in this PEM `FILE` beside the system's")
 	f.StringVar(&flags.Control, "control", "", "`URL` of the control plane (default: what each manifest says)")
 	f.StringVar(&flags.Policy, "policy", "", "administrator's policy: a `FILE` or a folder of *.json")
