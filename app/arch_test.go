@@ -44,6 +44,7 @@ var borders = []struct {
 	{"engine/internal/download", []string{"github.com/anacrolix/", "github.com/pion/", "go.etcd.io/bbolt", "net/http"},
 		"a download decides; sources, peers and disk are behind interfaces", true},
 	{"engine/internal/manifest", []string{"net", "net/http", "os", "engine/internal/storage"}, "parsing hostile input is a pure function", true},
+	{"engine/internal/linkfile", []string{"net", "net/http", "os", "engine/internal/storage"}, "parsing hostile input is a pure function", true},
 	{"engine/internal/hybrid", []string{"net", "net/http", "os", "io", "sync"}, "the scheduler is a pure function of a view", true},
 	{"engine/internal/budget", []string{"os", "net", "net/http"}, "what may be sent is decided without I/O", true},
 	{"engine/internal/edge", []string{"github.com/anacrolix/"}, "an edge is HTTP and nothing else", false},

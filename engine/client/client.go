@@ -48,6 +48,16 @@ func (c *Client) Add(ctx context.Context, request api.AddRequest) (api.Download,
 	return call[api.Download](ctx, c, http.MethodPost, "/v1/downloads", request)
 }
 
+// Probe says what a link leads to; nothing is kept of it.
+func (c *Client) Probe(ctx context.Context, request api.AddRequest) (api.Probe, error) {
+	return call[api.Probe](ctx, c, http.MethodPost, "/v1/probe", request)
+}
+
+// ReadLinkFile says which downloads the content of a Metalink or torrent names.
+func (c *Client) ReadLinkFile(ctx context.Context, data []byte) ([]api.LinkedFile, error) {
+	return call[[]api.LinkedFile](ctx, c, http.MethodPost, "/v1/linkfile", api.LinkFile{Data: data})
+}
+
 // Pause lets a download rest until Resume.
 func (c *Client) Pause(ctx context.Context, id string) error {
 	return c.do(ctx, http.MethodPost, downloadPath(id, "/pause"), nil)
@@ -100,6 +110,11 @@ func (c *Client) Status(ctx context.Context) (api.Status, error) {
 // Sharing returns what has been sent to peers, and what is held for them.
 func (c *Client) Sharing(ctx context.Context) (api.SharingStatus, error) {
 	return call[api.SharingStatus](ctx, c, http.MethodGet, "/v1/sharing", nil)
+}
+
+// Held lists the finished objects on disk that peers can be given, the newest first.
+func (c *Client) Held(ctx context.Context) ([]api.Held, error) {
+	return call[[]api.Held](ctx, c, http.MethodGet, "/v1/held", nil)
 }
 
 // StopSharing ends the offer of one object to peers. The user's file stays.

@@ -50,7 +50,12 @@ func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 // decode reads the request's JSON body into v, or answers why it cannot and returns false. The body
 // must be one value without unknown fields: a misspelt option is refused rather than ignored.
 func decode(w http.ResponseWriter, r *http.Request, v any) bool {
-	body := json.NewDecoder(http.MaxBytesReader(w, r.Body, api.MaxBody))
+	return decodeUpTo(w, r, api.MaxBody, v)
+}
+
+// decodeUpTo is decode for a body of another length at most, in bytes.
+func decodeUpTo(w http.ResponseWriter, r *http.Request, most int64, v any) bool {
+	body := json.NewDecoder(http.MaxBytesReader(w, r.Body, most))
 	body.DisallowUnknownFields()
 	err := body.Decode(v)
 	if err == nil {
@@ -65,7 +70,7 @@ func decode(w http.ResponseWriter, r *http.Request, v any) bool {
 	}
 	if _, tooLong := errors.AsType[*http.MaxBytesError](err); tooLong {
 		writeRefusal(w, refusal{http.StatusRequestEntityTooLarge, api.Error{
-			Code: api.ErrInvalid, Message: fmt.Sprintf("the body is longer than %d bytes", api.MaxBody),
+			Code: api.ErrInvalid, Message: fmt.Sprintf("the body is longer than %d bytes", most),
 		}})
 		return false
 	}

@@ -10,6 +10,8 @@
 //	POST   /v1/downloads/{id}/resume
 //	POST   /v1/downloads/{id}/cancel     drop the download and its part file
 //	POST   /v1/downloads/{id}/move       api.MoveRequest
+//	POST   /v1/probe                     api.AddRequest; answers api.Probe and keeps nothing
+//	POST   /v1/linkfile                  api.LinkFile; answers each api.LinkedFile that it names
 //	GET    /v1/watch                     one api.Event a line (NDJSON), without end
 //	GET    /v1/status
 //	GET    /v1/settings
@@ -17,6 +19,7 @@
 //	GET    /v1/policy                    api.Effective of each setting
 //	GET    /v1/sharing
 //	DELETE /v1/sharing/{content}         stop offering an object
+//	GET    /v1/held                      each api.Held, the newest first
 //	GET    /v1/doctor
 //	GET    /v1/diagnostics               the newest lines of the log
 //

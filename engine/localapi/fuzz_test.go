@@ -18,7 +18,7 @@ func FuzzBody(f *testing.F) {
 	for _, body := range []string{`{"url":"https://a.example/f","headers":{"A":"b"}}`, `{"priority":-1}`, `{"sharing":"lan","max_active":3}`, `{"url":1e999}`, `[[[[`, "\xff\x00", ""} {
 		f.Add(body)
 	}
-	routes := []struct{ method, path string }{{"POST", "/v1/downloads"}, {"POST", "/v1/downloads/d1/move"}, {"PATCH", "/v1/settings"}}
+	routes := []struct{ method, path string }{{"POST", "/v1/downloads"}, {"POST", "/v1/downloads/d1/move"}, {"PATCH", "/v1/settings"}, {"POST", "/v1/probe"}, {"POST", "/v1/linkfile"}}
 	f.Fuzz(func(t *testing.T, body string) {
 		for _, route := range routes {
 			fake := localapitest.NewFake(api.Detail{Download: api.Download{ID: "d1"}})

@@ -18,12 +18,15 @@ func (s *Server) routes() http.Handler {
 		"/v1/downloads/{id}/resume": {"POST": s.act(Service.Resume)},
 		"/v1/downloads/{id}/cancel": {"POST": s.act(Service.Cancel)},
 		"/v1/downloads/{id}/move":   {"POST": s.move},
+		"/v1/probe":                 {"POST": s.probe},
+		"/v1/linkfile":              {"POST": s.readLinkFile},
 		"/v1/watch":                 {"GET": s.watch},
 		"/v1/status":                {"GET": s.status},
 		"/v1/settings":              {"GET": s.settings, "PATCH": s.setSettings},
 		"/v1/policy":                {"GET": s.policy},
 		"/v1/sharing":               {"GET": s.sharing},
 		"/v1/sharing/{content}":     {"DELETE": s.stopSharing},
+		"/v1/held":                  {"GET": s.held},
 		"/v1/doctor":                {"GET": s.doctor},
 		"/v1/diagnostics":           {"GET": s.diagnostics},
 	}
@@ -40,6 +43,8 @@ func (s *Server) routes() http.Handler {
 // takesBody are the routes whose handler reads a body; all others refuse one rather than ignore it.
 var takesBody = map[string]bool{
 	"POST /v1/downloads":           true,
+	"POST /v1/probe":               true,
+	"POST /v1/linkfile":            true,
 	"POST /v1/downloads/{id}/move": true,
 	"PATCH /v1/settings":           true,
 }

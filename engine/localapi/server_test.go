@@ -40,6 +40,9 @@ func TestEveryCallReachesTheService(t *testing.T) {
 		fake.LogLines = []string{"level=INFO msg=ready"}
 		fake.StatusNow = api.Status{Version: "1.2.3", API: 1}
 		fake.SharingNow = api.SharingStatus{Sharing: api.SharingLAN, Today: 7}
+		fake.HeldNow = []api.Held{{Download: "d1", ContentID: "c0ffee", Bytes: 7}}
+		fake.Probes = map[string]api.Probe{"https://a.example/f": {Name: "f", TotalBytes: 12}}
+		fake.Linked = []api.LinkedFile{{Request: api.AddRequest{URL: "https://a.example/f"}, Folder: "g"}}
 		c := start(t, fake, t.Output())
 
 		got, want := map[string]any{}, map[string]any{}
@@ -65,6 +68,12 @@ func TestEveryCallReachesTheService(t *testing.T) {
 		record("Status", status, err, fake.StatusNow)
 		sharing, err := c.Sharing(ctx)
 		record("Sharing", sharing, err, fake.SharingNow)
+		held, err := c.Held(ctx)
+		record("Held", held, err, fake.HeldNow)
+		probe, err := c.Probe(ctx, api.AddRequest{URL: "https://a.example/f"})
+		record("Probe", probe, err, fake.Probes["https://a.example/f"])
+		linked, err := c.ReadLinkFile(ctx, make([]byte, api.MaxLinkFile))
+		record("ReadLinkFile", linked, err, fake.Linked)
 		checks, err := c.Doctor(ctx)
 		record("Doctor", checks, err, fake.Checks)
 		lines, err := c.Diagnostics(ctx)

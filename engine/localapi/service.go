@@ -11,6 +11,10 @@ import (
 // shown to the caller as they are; all others are logged and shown as an internal error.
 type Service interface {
 	Add(ctx context.Context, request api.AddRequest) (api.Download, error)
+	// Probe says what a link leads to, and keeps nothing.
+	Probe(ctx context.Context, request api.AddRequest) (api.Probe, error)
+	// ReadLinkFile says which downloads a Metalink or torrent names.
+	ReadLinkFile(ctx context.Context, file api.LinkFile) ([]api.LinkedFile, error)
 	List() []api.Download
 	Get(id string) (api.Detail, error)
 	Pause(ctx context.Context, id string) error
@@ -29,6 +33,8 @@ type Service interface {
 
 	Status() api.Status
 	Sharing() api.SharingStatus
+	// Held lists the finished objects on disk that peers can be given.
+	Held() []api.Held
 	// StopSharing ends the offer of one object to peers. The user's file stays.
 	StopSharing(ctx context.Context, contentID string) error
 	// Watch yields every download, then an event with Synced, then the newest snapshots, until ctx ends.

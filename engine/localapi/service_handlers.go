@@ -39,6 +39,10 @@ func (s *Server) stopSharing(w http.ResponseWriter, r *http.Request) {
 	s.writeDone(w, r, s.service.StopSharing(r.Context(), r.PathValue("content")))
 }
 
+func (s *Server) held(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, orEmpty(s.service.Held()))
+}
+
 func (s *Server) doctor(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, orEmpty(s.service.Doctor(r.Context())))
 }

@@ -8,12 +8,12 @@ import (
 	"crypto/sha512"
 	"encoding/hex"
 	"fmt"
-	"hash"
 	"io"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/tributary-dl/tributary/control/protocol/merkle"
 	"github.com/tributary-dl/tributary/engine/api"
 	"github.com/tributary-dl/tributary/engine/internal/storage"
 )
@@ -112,19 +112,19 @@ func (a *actor) isComplete() {
 
 // check compares the whole file with the checksum that the user gave. It returns the file's SHA-256, from the
 // publisher where the pieces have proved it.
-func check(ctx context.Context, file *storage.Object, unit int64, checksum, known string) (sum string, p *api.Problem, err error) {
-	kind, want, _ := strings.Cut(checksum, ":")
-	if known != "" && (checksum == "" || kind == "sha-256") {
-		if checksum != "" && !strings.EqualFold(want, known) {
-			problem := checksumProblem(checksum, "sha-256:"+known)
+func check(ctx context.Context, file *storage.Object, unit int64, asked, known string) (sum string, p *api.Problem, err error) {
+	kind, want, _ := strings.Cut(asked, ":")
+	if known != "" && (asked == "" || kind == "sha-256") {
+		if asked != "" && !strings.EqualFold(want, known) {
+			problem := checksumProblem(asked, "sha-256:"+known)
 			return known, &problem, nil
 		}
 		return known, nil, nil
 	}
 	sha := sha256.New()
-	var other hash.Hash
+	var other checksum
 	w := io.Writer(sha)
-	if checksum != "" && kind != "sha-256" {
+	if asked != "" && kind != "sha-256" {
 		if other, err = hashOf(kind); err != nil {
 			return "", nil, err
 		}
@@ -138,14 +138,32 @@ func check(ctx context.Context, file *storage.Object, unit int64, checksum, know
 	if other != nil {
 		got = hex.EncodeToString(other.Sum(nil))
 	}
-	if checksum != "" && !strings.EqualFold(want, got) {
-		problem := checksumProblem(checksum, kind+":"+got)
+	if asked != "" && !strings.EqualFold(want, got) {
+		problem := checksumProblem(asked, kind+":"+got)
 		return sum, &problem, nil
 	}
 	return sum, nil, nil
 }
 
-func hashOf(kind string) (hash.Hash, error) {
+// checksum is what hash.Hash and a tree of hashes have in common.
+type checksum interface {
+	io.Writer
+	Sum(b []byte) []byte
+	Size() int
+}
+
+// treeSum is the root of BEP 52's tree over a whole file, which torrents name.
+type treeSum struct{ merkle.Hasher }
+
+func (t *treeSum) Size() int { return merkle.Size }
+
+// Sum ends the sum: it can be asked for once.
+func (t *treeSum) Sum(b []byte) []byte {
+	root := t.Root(1)
+	return append(b, root[:]...)
+}
+
+func hashOf(kind string) (checksum, error) {
 	switch kind {
 	case "md5":
 		return md5.New(), nil
@@ -155,6 +173,8 @@ func hashOf(kind string) (hash.Hash, error) {
 		return sha256.New(), nil
 	case "sha-512":
 		return sha512.New(), nil
+	case "merkle-sha-256":
+		return &treeSum{}, nil
 	}
 	return nil, fmt.Errorf("checksums of kind %q are not known", kind)
 }

@@ -2,6 +2,7 @@ package download
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -45,6 +46,17 @@ func edgeTitle(e *edge.Error) string {
 	default:
 		return "The server's answer makes no sense"
 	}
+}
+
+func manifestProblem(err error) api.Problem {
+	return api.Problem{Code: api.CodeManifest, Title: "The publisher's description is not acceptable", Severity: api.SeverityError,
+		Text:   fmt.Sprintf("The publisher's description of this file was refused: %v. Nothing was downloaded.", err),
+		Remedy: "Tell the publisher."}
+}
+
+func folderProblem() api.Problem {
+	return api.Problem{Code: api.CodeManifest, Title: "Several files", Severity: api.SeverityError,
+		Text: "This link names a folder of several files, which this version cannot download as one.", Remedy: "Ask the publisher for single files."}
 }
 
 // diskTrouble turns a storage error into a problem, and says whether it may pass by itself.

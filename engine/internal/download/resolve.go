@@ -25,11 +25,12 @@ const knownPatience = 3 * time.Second
 // maxRestarts bounds how often a file that changes on the server is begun anew.
 const maxRestarts = 3
 
-func (a *actor) edgeRequest() edge.Request {
-	r := a.rec.Request
-	proxy := r.Proxy
-	if proxy == "" {
-		proxy = a.cfg.Settings().Proxy
+func (a *actor) edgeRequest() edge.Request { return requestOf(a.rec.Request, a.cfg.Settings().Proxy) }
+
+// requestOf is what the user gave, for the edge; proxy is used if there is none of the download's own.
+func requestOf(r api.AddRequest, proxy string) edge.Request {
+	if r.Proxy != "" {
+		proxy = r.Proxy
 	}
 	return edge.Request{URL: r.URL, Mirrors: r.Mirrors, User: r.User, Password: r.Password, Headers: r.Headers,
 		Cookies: r.Cookies, Proxy: proxy, AllowLocal: r.AllowLocal}
@@ -79,9 +80,7 @@ func (a *actor) resolved(act *activity, res *edge.Resource, raw []byte, err erro
 		return
 	case raw != nil:
 		if m, err = manifest.Parse(raw); err != nil {
-			a.trouble(api.Problem{Code: api.CodeManifest, Title: "The publisher's description is not acceptable", Severity: api.SeverityError,
-				Text:   fmt.Sprintf("The publisher's description of this file was refused: %v. Nothing was downloaded.", err),
-				Remedy: "Tell the publisher."}, 0, false)
+			a.trouble(manifestProblem(err), 0, false)
 			return
 		}
 	}
@@ -94,8 +93,7 @@ func (a *actor) resolved(act *activity, res *edge.Resource, raw []byte, err erro
 		a.saveWithManifest()
 	}
 	if m := a.manifest; m != nil && !m.Single {
-		a.trouble(api.Problem{Code: api.CodeManifest, Title: "Several files", Severity: api.SeverityError,
-			Text: "This link names a folder of several files, which this version cannot download as one.", Remedy: "Ask the publisher for single files."}, 0, false)
+		a.trouble(folderProblem(), 0, false)
 		return
 	}
 	if a.manifest != nil {

@@ -20,6 +20,9 @@ type Fake struct {
 	LogLines   []string
 	StatusNow  api.Status
 	SharingNow api.SharingStatus
+	HeldNow    []api.Held
+	Probes     map[string]api.Probe // by URL
+	Linked     []api.LinkedFile     // in every file
 
 	mu        sync.Mutex
 	refuse    error        // what every command answers, if set
@@ -81,6 +84,23 @@ func (f *Fake) Add(_ context.Context, r api.AddRequest) (api.Download, error) {
 	f.downloads = append(f.downloads, api.Detail{Download: d})
 	f.recordLocked("add " + r.URL)
 	return d, nil
+}
+
+// Probe returns what Probes has of the URL.
+func (f *Fake) Probe(_ context.Context, r api.AddRequest) (api.Probe, error) {
+	p, ok := f.Probes[r.URL]
+	if !ok {
+		return p, &api.Error{Code: api.ErrInvalid, Message: fmt.Sprintf("%q is not a web address", r.URL)}
+	}
+	return p, nil
+}
+
+// ReadLinkFile returns Linked, and refuses a file without content.
+func (f *Fake) ReadLinkFile(_ context.Context, file api.LinkFile) ([]api.LinkedFile, error) {
+	if len(file.Data) == 0 {
+		return nil, &api.Error{Code: api.ErrInvalid, Message: "The file is neither a Metalink nor a torrent."}
+	}
+	return f.Linked, nil
 }
 
 // List returns every download.
@@ -178,6 +198,9 @@ func (f *Fake) Status() api.Status { return f.StatusNow }
 
 // Sharing returns SharingNow.
 func (f *Fake) Sharing() api.SharingStatus { return f.SharingNow }
+
+// Held returns HeldNow.
+func (f *Fake) Held() []api.Held { return f.HeldNow }
 
 // StopSharing records the call.
 func (f *Fake) StopSharing(_ context.Context, contentID string) error {

@@ -28,9 +28,10 @@ func (a *app) addCommand() *cobra.Command {
 	var request api.AddRequest
 	var flags addFlags
 	c := &cobra.Command{
-		Use:   "add URL...",
+		Use:   "add URL|FILE...",
 		Short: "Download something",
-		Long: `add asks the service to download each URL. The download goes on when this program
+		Long: `add asks the service to download each URL, or what a Metalink (.meta4, .metalink) or a
+torrent with web seeds names: its addresses and checksums are taken over. The download goes on when this program
 ends, and after a restart of the computer; with --wait the program stays until it has
 ended, shows how far it is, and fails if the download failed.
 
@@ -39,6 +40,7 @@ An existing file is never overwritten: the new one gets another name.`,
   tributaryctl add https://example.org/debian.iso --dir ~/isos --wait
   tributaryctl add https://example.org/a.zip --checksum sha-256:HEX
   tributaryctl add https://a.example/f --mirror https://b.example/f
+  tributaryctl add debian.meta4
   tributaryctl add https://intra.example/f --user ann --password-file secret.txt`,
 		Args: takes(1, -1),
 		RunE: func(c *cobra.Command, urls []string) error {
@@ -159,22 +161,30 @@ func (a *app) add(ctx context.Context, urls []string, request api.AddRequest, wa
 	}
 	var added []api.Download
 	var refused error
-	for _, url := range urls {
-		request.URL = url
-		d, err := a.client.Add(ctx, request)
+	refuse := func(argument string, err error) {
+		if len(urls) > 1 {
+			err = fmt.Errorf("%s: %w", argument, err)
+		}
+		refused = errors.Join(refused, err)
+	}
+	for _, argument := range urls {
+		requests, err := a.requestsFor(ctx, argument, request)
 		if err != nil {
-			if len(urls) > 1 {
-				err = fmt.Errorf("%s: %w", url, err)
+			refuse(argument, err)
+		}
+		for _, r := range requests {
+			d, err := a.client.Add(ctx, r)
+			if err != nil {
+				refuse(argument, err)
+				continue
 			}
-			refused = errors.Join(refused, err)
-			continue
-		}
-		added = append(added, d)
-		if wait {
-			continue
-		}
-		if err := a.printAdded(d); err != nil {
-			return err
+			added = append(added, d)
+			if wait {
+				continue
+			}
+			if err := a.printAdded(d); err != nil {
+				return err
+			}
 		}
 	}
 	if wait && len(added) > 0 {

@@ -137,9 +137,9 @@ Exit codes:
 	root.PersistentFlags().StringVar(&a.socket, "socket", "", "the service's `PATH` (default: this user's service)")
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON, one object a line")
 	root.AddCommand(
-		a.addCommand(), a.listCommand(), a.showCommand(), a.watchCommand(),
+		a.addCommand(), a.probeCommand(), a.listCommand(), a.showCommand(), a.watchCommand(),
 		a.pauseCommand(), a.resumeCommand(), a.cancelCommand(), a.removeCommand(), a.moveCommand(),
-		a.peersCommand(), a.limitsCommand(), a.sharingCommand(), a.ledgerCommand(), a.policyCommand(),
+		a.peersCommand(), a.limitsCommand(), a.sharingCommand(), a.heldCommand(), a.ledgerCommand(), a.policyCommand(),
 		a.settingsCommand(), a.statusCommand(), a.doctorCommand(), a.diagnosticsCommand(),
 		manual.Command(manual.Page{Section: 1, Version: config.Version(), SeeAlso: []string{"tributaryd(8)"}}),
 	)

@@ -81,6 +81,9 @@ func three() *localapitest.Fake {
 	fake.LogLines = []string{"level=INFO msg=ready", "level=WARN msg=\x1b[31mred"}
 	fake.SharingNow = api.SharingStatus{Sharing: api.SharingLAN, PausedWhy: "on battery", Today: 1e6, Week: 2e6, Month: 3e9, HeldBytes: 5e6, HeldObjects: 1,
 		Ledger: []api.LedgerEntry{{Day: "2026-11-22", Name: "a.zip", Bytes: 1e6, Peers: 2}}}
+	fake.HeldNow = []api.Held{{Download: running.ID, ContentID: "c0ffee00c0ffee", Name: "a.zip", Bytes: 5e6, Sent: 1e6, LastSent: "2026-11-22", Shared: true, Path: "/data/a.zip"}}
+	fake.Probes = map[string]api.Probe{"https://c.example/c": {URL: "https://c.example/c", Name: "c\x1b[31m", TotalBytes: 7e9, Verdict: api.VerdictPublisher, Publisher: "Site", Resumable: true}}
+	fake.Linked = []api.LinkedFile{{Request: api.AddRequest{URL: "https://a.example/a", Out: "a"}}, {Request: api.AddRequest{URL: "https://a.example/b", Out: "b"}, Folder: "sub"}}
 	fake.StatusNow = api.Status{Version: "1.2.3", API: 1, PID: 7, DataDir: "/data", Started: finished,
 		Sharing: api.SharingStatus{Sharing: api.SharingLAN}, Peers: api.PeerNetStatus{Listen: "0.0.0.0:4500", NAT: "easy"},
 		Control: []api.ControlStatus{{URL: "https://c.example", Connected: true, Detail: "since 11:00"}}}
@@ -121,6 +124,13 @@ func TestOutput(t *testing.T) {
 		{"pause-json", "pause 3f2a --json"},
 		{"move", "move 3f2a 4"},
 		{"forget", "sharing forget c0ffee"},
+		{"held", "held"},
+		{"held-json", "held --json"},
+		{"held-stop", "held stop c0ff"},
+		{"held-delete", "held delete c0ffee"},
+		{"probe", "probe https://c.example/c"},
+		{"probe-json", "probe https://c.example/c --json"},
+		{"add-file", "add testdata/two.meta4 --dir /data"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.golden, func(t *testing.T) {
@@ -144,7 +154,7 @@ func TestOutput(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, line := range []string{"", "add", "list", "show", "watch", "pause", "resume", "cancel", "remove", "move", "peers", "limits", "sharing", "sharing forget",
+	for _, line := range []string{"", "add", "list", "show", "watch", "pause", "resume", "cancel", "remove", "move", "peers", "limits", "sharing", "sharing forget", "probe", "held", "held stop", "held delete",
 		"ledger", "policy", "policy explain", "settings", "settings get", "settings set", "status", "doctor", "diagnostics"} {
 		t.Run(line, func(t *testing.T) {
 			got := ctlAt(t.Context(), "nowhere", nil, append(strings.Fields(line), "--help")...)
@@ -167,7 +177,7 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"frobnicate"}, `there is no command "frobnicate"`},
 		{[]string{"list", "--frob"}, "unknown flag: --frob"},
 		{[]string{"list", "x"}, `it is "tributaryctl list"`},
-		{[]string{"add"}, `it is "tributaryctl add URL..."`},
+		{[]string{"add"}, `it is "tributaryctl add URL|FILE..."`},
 		{[]string{"add", "u", "--limit", "fast"}, `--limit: "fast" is not a number of bytes`},
 		{[]string{"add", "u", "--limit", "-1"}, `--limit: "-1" is not a number of bytes`},
 		{[]string{"add", "u", "--header", "nonsense"}, `--header: "nonsense" is not "NAME: VALUE"`},

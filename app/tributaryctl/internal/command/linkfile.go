@@ -1,0 +1,85 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/tributary-dl/tributary/engine/api"
+)
+
+// requestsFor turns one argument of `add` into what is asked of the service: a URL, or the path of a Metalink or torrent,
+// which the service reads but does not open: it may belong to another user.
+func (a *app) requestsFor(ctx context.Context, argument string, request api.AddRequest) ([]api.AddRequest, error) {
+	if !isLinkFile(argument) {
+		request.URL = argument
+		return []api.AddRequest{request}, nil
+	}
+	data, err := readLinkFile(argument)
+	if err != nil {
+		return nil, err
+	}
+	linked, err := a.client.ReadLinkFile(ctx, data)
+	if err != nil {
+		return nil, err
+	}
+	if len(linked) > 1 && (request.Out != "" || request.Checksum != "") {
+		return nil, usagef("--out and --checksum belong to one file; %s names %d", filepath.Base(argument), len(linked))
+	}
+	return a.complete(ctx, linked, request)
+}
+
+// complete puts the words of the command line into what a file names; they win.
+func (a *app) complete(ctx context.Context, linked []api.LinkedFile, request api.AddRequest) ([]api.AddRequest, error) {
+	var requests []api.AddRequest
+	for _, l := range linked {
+		r := request
+		r.URL, r.Mirrors = l.Request.URL, append(l.Request.Mirrors, request.Mirrors...)
+		if r.Out == "" {
+			r.Out = l.Request.Out
+		}
+		if r.Checksum == "" {
+			r.Checksum = l.Request.Checksum
+		}
+		if l.Folder != "" {
+			if r.Dir == "" {
+				settings, err := a.client.Settings(ctx)
+				if err != nil {
+					return nil, err
+				}
+				r.Dir = settings.Dir
+			}
+			r.Dir = filepath.Join(r.Dir, filepath.FromSlash(l.Folder))
+		}
+		requests = append(requests, r)
+	}
+	return requests, nil
+}
+
+// isLinkFile tells a path from a URL: whatever has a scheme is a URL, and a path must exist.
+func isLinkFile(argument string) bool {
+	if strings.Contains(argument, "://") {
+		return false
+	}
+	info, err := os.Stat(argument)
+	return err == nil && info.Mode().IsRegular()
+}
+
+func readLinkFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(io.LimitReader(f, api.MaxLinkFile+1))
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	if len(data) > api.MaxLinkFile {
+		return nil, fmt.Errorf("%s is larger than %d MiB; no Metalink or torrent is", path, api.MaxLinkFile>>20)
+	}
+	return data, nil
+}
