@@ -448,5 +448,8 @@ func (e *Engine) forget(ctx context.Context, d *download.Download, deleteFile bo
 	return err
 }
 
-// Watch yields every download, a Synced event, then the newest snapshot of whatever changes.
-func (e *Engine) Watch(ctx context.Context) iter.Seq[api.Event] { return e.feed.watch(ctx) }
+// Watch yields every download with a Synced event at the end, then the newest snapshots of whatever has changed, not
+// oftener than every.
+func (e *Engine) Watch(ctx context.Context, every time.Duration) iter.Seq[[]api.Event] {
+	return e.feed.watch(ctx, every)
+}

@@ -30,9 +30,11 @@ func until(t *testing.T, e *Engine, what string, ok func(api.Download) bool) api
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	for event := range e.Watch(ctx) {
-		if event.Download != nil && ok(*event.Download) {
-			return *event.Download
+	for events := range e.Watch(ctx, 0) {
+		for _, event := range events {
+			if event.Download != nil && ok(*event.Download) {
+				return *event.Download
+			}
 		}
 	}
 	t.Fatalf("waited for %s in vain: %+v", what, e.List())

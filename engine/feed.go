@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"sync"
+	"time"
 
 	"github.com/tributary-dl/tributary/engine/api"
 )
@@ -72,9 +73,10 @@ func (f *feed) close() {
 	}
 }
 
-// watch yields everything, then Synced, then what changes until ctx ends or the feed closes.
-func (f *feed) watch(ctx context.Context) iter.Seq[api.Event] {
-	return func(yield func(api.Event) bool) {
+// watch yields everything with Synced at its end, then what has changed since, not oftener than every, until ctx ends or
+// the feed closes.
+func (f *feed) watch(ctx context.Context, every time.Duration) iter.Seq[[]api.Event] {
+	return func(yield func([]api.Event) bool) {
 		w := &watcher{changed: map[string]bool{}, wake: make(chan struct{}, 1)}
 		f.mu.Lock()
 		if f.closed {
@@ -91,14 +93,17 @@ func (f *feed) watch(ctx context.Context) iter.Seq[api.Event] {
 			delete(f.watchers, w)
 			f.mu.Unlock()
 		}()
-		for synced := false; ; synced = true {
-			for _, event := range f.collect(w) {
-				if !yield(event) {
-					return
-				}
-			}
-			if !synced && !yield(api.Event{Synced: true}) {
+		everything := append(f.collect(w), api.Event{Synced: true})
+		if !yield(everything) {
+			return
+		}
+		rest := time.NewTimer(every)
+		defer rest.Stop()
+		for {
+			select {
+			case <-ctx.Done():
 				return
+			case <-rest.C:
 			}
 			select {
 			case <-ctx.Done():
@@ -108,6 +113,11 @@ func (f *feed) watch(ctx context.Context) iter.Seq[api.Event] {
 					return
 				}
 			}
+			// A wake-up may be older than the last look, and then there is nothing.
+			if events := f.collect(w); len(events) > 0 && !yield(events) {
+				return
+			}
+			rest.Reset(every)
 		}
 	}
 }

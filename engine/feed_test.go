@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/tributary-dl/tributary/engine/api"
 )
@@ -14,11 +15,14 @@ func TestWatchBeginsWithEverythingThenSyncs(t *testing.T) {
 	f.set(api.Download{ID: "a"})
 	f.set(api.Download{ID: "b"})
 	seen := map[string]bool{}
-	for event := range f.watch(t.Context()) {
-		if event.Synced {
-			break
+	for events := range f.watch(t.Context(), 0) {
+		for _, event := range events[:len(events)-1] {
+			seen[event.Download.ID] = true
 		}
-		seen[event.Download.ID] = true
+		if !events[len(events)-1].Synced {
+			t.Error("everything does not end with Synced")
+		}
+		break
 	}
 	if len(seen) != 2 {
 		t.Errorf("before Synced came %v; want a and b", seen)
@@ -35,15 +39,16 @@ func TestAStalledWatcherSeesTheNewestStateOnly(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			for event := range f.watch(ctx) {
-				if event.Synced {
-					<-resume
-					continue
-				}
-				if event.Removed != "" {
-					got = append(got, "removed "+event.Removed)
-				} else {
-					got = append(got, fmt.Sprint(event.Download.ID, event.Download.VerifiedBytes))
+			for events := range f.watch(ctx, 0) {
+				for _, event := range events {
+					switch {
+					case event.Synced:
+						<-resume
+					case event.Removed != "":
+						got = append(got, "removed "+event.Removed)
+					default:
+						got = append(got, fmt.Sprint(event.Download.ID, event.Download.VerifiedBytes))
+					}
 				}
 			}
 		}()
@@ -63,13 +68,43 @@ func TestAStalledWatcherSeesTheNewestStateOnly(t *testing.T) {
 	})
 }
 
+// Whoever looks seldom is told seldom, of everything at once, and of a change after a long silence without delay.
+func TestASlowWatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFeed()
+		ctx, cancel := context.WithCancel(t.Context())
+		began := time.Now()
+		var got []string
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for events := range f.watch(ctx, 2*time.Second) {
+				got = append(got, fmt.Sprint(time.Since(began), " ", len(events)))
+			}
+		}()
+		for range 50 {
+			time.Sleep(100 * time.Millisecond)
+			f.set(api.Download{ID: "a"})
+			f.set(api.Download{ID: "b"})
+		}
+		time.Sleep(10 * time.Second)
+		f.set(api.Download{ID: "a"})
+		synctest.Wait()
+		cancel()
+		<-done
+		if want := "[0s 1 2s 2 4s 2 6s 2 15s 1]"; fmt.Sprint(got) != want {
+			t.Errorf("told %v; want %s", got, want)
+		}
+	})
+}
+
 func TestAWatchEndsWithTheFeed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFeed()
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			for range f.watch(t.Context()) {
+			for range f.watch(t.Context(), time.Hour) {
 			}
 		}()
 		synctest.Wait()

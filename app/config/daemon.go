@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/tributary-dl/tributary/app/config/places"
 )
 
 // Flags are the words of `tributaryd run`, as typed. Empty means the default.
@@ -45,24 +47,24 @@ type Daemon struct {
 
 // Check turns flags into the configuration of the service. Every error begins with the flag at fault.
 func (f Flags) Check() (Daemon, error) {
-	places := Places{}
+	at := places.Places{}
 	if f.Machine {
-		places = MachinePlaces()
+		at = places.Machine()
 	} else if f.Data == "" || f.Socket == "" || f.LogFile == "" || f.Policy == "" {
 		var err error
-		if places, err = DefaultPlaces(); err != nil && (f.Data == "" || f.Socket == "") {
+		if at, err = places.Default(); err != nil && (f.Data == "" || f.Socket == "") {
 			return Daemon{}, err
 		}
 	}
 	d := Daemon{Machine: f.Machine, AllowLoopbackPeers: f.AllowLoopbackPeers}
 	var err error
-	if d.Data, err = absolute(f.Data, places.Data); err != nil {
+	if d.Data, err = absolute(f.Data, at.Data); err != nil {
 		return Daemon{}, fmt.Errorf("--data: %w", err)
 	}
-	if d.Socket, err = socketPath(f.Socket, places.Socket); err != nil {
+	if d.Socket, err = socketPath(f.Socket, at.Socket); err != nil {
 		return Daemon{}, fmt.Errorf("--socket: %w", err)
 	}
-	logFile := places.Log
+	logFile := at.Log
 	if f.Data != "" { // whoever moves the state moves the log with it
 		logFile = filepath.Join(d.Data, "tributaryd.log")
 	}
@@ -78,7 +80,7 @@ func (f Flags) Check() (Daemon, error) {
 	if f.Policy != "" {
 		d.Policy, err = LoadPolicy(f.Policy, false)
 	} else {
-		d.Policy, err = LoadPolicy(places.Policy, true)
+		d.Policy, err = LoadPolicy(at.Policy, true)
 	}
 	if err != nil {
 		return Daemon{}, fmt.Errorf("--policy: %w", err)

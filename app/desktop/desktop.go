@@ -13,7 +13,7 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/tributary-dl/tributary/app/config"
+	"github.com/tributary-dl/tributary/app/config/places"
 	"github.com/tributary-dl/tributary/engine/client"
 )
 
@@ -36,16 +36,16 @@ type Place struct {
 
 // Resolve fills in the paths that hold for this user.
 func (o Options) Resolve() (Place, error) {
-	places, err := config.DefaultPlaces()
+	at, err := places.Default()
 	if err != nil {
 		return Place{}, err
 	}
 	own := o.Data == "" && o.Socket == ""
 	if o.Data == "" {
-		o.Data = places.Data
+		o.Data = at.Data
 	}
 	if o.Socket == "" {
-		o.Socket = places.Socket
+		o.Socket = at.Socket
 	}
 	dir := filepath.Dir(o.Socket)
 	if own || runtime.GOOS == "windows" {
@@ -68,7 +68,6 @@ func (p Place) StartService(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	c := p.Client()
-	defer c.Close()
 	if answers(ctx, c) {
 		return nil
 	}

@@ -157,12 +157,26 @@ func until(t *testing.T, what string, done func() bool) {
 func build(t *testing.T) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "tributary-tray")
-	c := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".")
+	c := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, ".")
 	c.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := c.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	return program
+}
+
+// The program runs all day on every computer, so it holds nothing that it does not need. Above all not net/http: whatever
+// imports it brings TLS, certificates and HTTP/2, 3.6 MB in all.
+func TestTheProgramIsSmall(t *testing.T) {
+	const most = 6_000_000 // bytes
+	info, err := os.Stat(build(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d bytes", info.Size())
+	if info.Size() > most {
+		t.Errorf("the program has %d bytes, more than %d; \"go list -deps ./app/tributary-tray\" tells what is in it", info.Size(), most)
+	}
 }
 
 // The tray on a real bus: it registers with the panel, its menu steers the service, it tells what finished, a

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"net/http"
+	"time"
 
 	"github.com/tributary-dl/tributary/engine/api"
 )
@@ -15,18 +15,26 @@ import (
 // Watch yields every download, then an event with Synced, then the newest snapshot of each download that
 // changes. It goes on until the loop is left or ctx ends; if the service goes away first, the last pair
 // carries an error, which is ErrUnreachable. Watch again to start afresh.
-func (c *Client) Watch(ctx context.Context) iter.Seq2[api.Event, error] {
+func (c *Client) Watch(ctx context.Context) iter.Seq2[api.Event, error] { return c.WatchEvery(ctx, 0) }
+
+// WatchEvery is Watch for those who look seldom: changes come together, not oftener than every, at most a minute.
+// Between them the service wakes nobody.
+func (c *Client) WatchEvery(ctx context.Context, every time.Duration) iter.Seq2[api.Event, error] {
+	path := "/v1/watch"
+	if every > 0 {
+		path += "?every=" + every.String()
+	}
 	return func(yield func(api.Event, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		response, err := c.send(ctx, http.MethodGet, "/v1/watch", nil)
+		response, err := c.send(ctx, get, path, nil)
 		if err != nil {
 			if ctx.Err() == nil {
 				yield(api.Event{}, err)
 			}
 			return
 		}
-		defer response.Body.Close()
+		defer response.close()
 		for lines := json.NewDecoder(response.Body); ; {
 			var event api.Event
 			if err := lines.Decode(&event); err != nil {

@@ -12,7 +12,7 @@
 //	POST   /v1/downloads/{id}/move       api.MoveRequest
 //	POST   /v1/probe                     api.AddRequest; answers api.Probe and keeps nothing
 //	POST   /v1/linkfile                  api.LinkFile; answers each api.LinkedFile that it names
-//	GET    /v1/watch                     one api.Event a line (NDJSON), without end
+//	GET    /v1/watch[?every=2s]          one api.Event a line (NDJSON), without end; changes at most so often
 //	GET    /v1/status
 //	GET    /v1/settings
 //	PATCH  /v1/settings                  api.SettingsPatch; answers the new api.Settings

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"log/slog"
 	"net"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
@@ -26,9 +27,7 @@ func start(t *testing.T, fake *localapitest.Fake, log io.Writer) *client.Client 
 	server := localapi.New(fake, slog.New(slog.NewTextHandler(log, nil)))
 	server.Identify("the same user", true)
 	l := serve(t, server)
-	c := &client.Client{Socket: "pipe", Dial: func(context.Context) (net.Conn, error) { return l.dial(), nil }}
-	t.Cleanup(c.Close)
-	return c
+	return &client.Client{Socket: "pipe", Dial: func(context.Context) (net.Conn, error) { return l.dial(), nil }}
 }
 
 func TestEveryCallReachesTheService(t *testing.T) {
@@ -278,6 +277,35 @@ func TestStoppingDoesNotWaitForAStalledWatcher(t *testing.T) {
 // silent watches without ever having anything to tell.
 type silent struct{ *localapitest.Fake }
 
-func (s silent) Watch(ctx context.Context) iter.Seq[api.Event] {
-	return func(func(api.Event) bool) { <-ctx.Done() }
+func (s silent) Watch(ctx context.Context, _ time.Duration) iter.Seq[[]api.Event] {
+	return func(func([]api.Event) bool) { <-ctx.Done() }
+}
+
+// How often changes come is for the caller to say, within reason; anything else is refused.
+func TestWatchEvery(t *testing.T) {
+	for query, want := range map[string]string{
+		"": "0s", "every=0s": "0s", "every=2s": "2s", "every=1500ms": "1.5s", "every=1m": "1m0s",
+		"every=": "", "every=2": "", "2s": "", "every=-1s": "", "every=61s": "", "every=2s&every=3s": "", "x=y": "", "every=%zz": "",
+	} {
+		var asked string
+		server := localapi.New(paced{localapitest.NewFake(), &asked}, slog.New(slog.DiscardHandler))
+		request := httptest.NewRequestWithContext(t.Context(), "GET", "/v1/watch?"+query, nil)
+		request.Host = api.LocalHost
+		answer := httptest.NewRecorder()
+		server.Answer(answer, request)
+		if refused := answer.Code == 400 && strings.Contains(answer.Body.String(), "every"); asked != want || refused != (want == "") {
+			t.Errorf("?%s asks for %q and is answered %d %s; want %q", query, asked, answer.Code, answer.Body, want)
+		}
+	}
+}
+
+// paced writes down how often it shall tell.
+type paced struct {
+	*localapitest.Fake
+	asked *string
+}
+
+func (p paced) Watch(_ context.Context, every time.Duration) iter.Seq[[]api.Event] {
+	*p.asked = every.String()
+	return func(func([]api.Event) bool) {}
 }

@@ -3,6 +3,7 @@ package localapi
 import (
 	"context"
 	"iter"
+	"time"
 
 	"github.com/tributary-dl/tributary/engine/api"
 )
@@ -37,8 +38,9 @@ type Service interface {
 	Held() []api.Held
 	// StopSharing ends the offer of one object to peers. The user's file stays.
 	StopSharing(ctx context.Context, contentID string) error
-	// Watch yields every download, then an event with Synced, then the newest snapshots, until ctx ends.
-	Watch(ctx context.Context) iter.Seq[api.Event]
+	// Watch yields every download with an event with Synced at the end, then the newest snapshots of what has changed, not
+	// oftener than every, until ctx ends.
+	Watch(ctx context.Context, every time.Duration) iter.Seq[[]api.Event]
 	Doctor(ctx context.Context) []api.Check
 	// Diagnostics returns the newest lines of the log, oldest first.
 	Diagnostics() []string

@@ -20,7 +20,8 @@ import (
 	"github.com/tributary-dl/tributary/ui/tray"
 )
 
-// The menu changes at most this often: nobody reads it faster, and each change wakes the desktop's panel.
+// The menu changes at most this often: nobody reads it faster, and each change wakes the desktop's panel. The service tells
+// of changes as seldom.
 const showEvery = 2 * time.Second
 
 // A service that went away is looked for this often.
@@ -42,7 +43,6 @@ func Run(o desktop.Options, log *slog.Logger) error {
 	defer func() { _ = instance.Close() }()
 	ctx, stop := context.WithCancel(context.Background())
 	a := &app{place: place, client: place.Client(), log: log, ctx: ctx, notifier: newNotifier(place, log)}
-	defer a.client.Close()
 	defer a.notifier.close()
 	a.tray.Preferences = place.LoadPreferences()
 	if a.words, err = tray.LoadWords(translations.Files, languages(a.tray.Preferences.Language)...); err != nil {
@@ -140,7 +140,7 @@ func (a *app) follow() {
 		a.mu.Lock()
 		a.tray.BeginSync()
 		a.mu.Unlock()
-		for e, err := range a.client.Watch(a.ctx) {
+		for e, err := range a.client.WatchEvery(a.ctx, showEvery) {
 			a.mu.Lock()
 			var notices []tray.Notice
 			if err != nil {

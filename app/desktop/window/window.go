@@ -47,9 +47,7 @@ func Run(o desktop.Options, links []string, log *slog.Logger) error {
 	a := app.NewWithID(desktop.ID)
 	a.SetIcon(theme.Mark())
 	w := a.NewWindow("Tributary")
-	service := place.Client()
-	defer service.Close()
-	u := ui.New(ui.Config{Service: service, Desktop: place, App: a, Window: w, Do: fyne.Do, Now: time.Now,
+	u := ui.New(ui.Config{Service: place.Client(), Desktop: place, App: a, Window: w, Do: fyne.Do, Now: time.Now,
 		Preferences: prefs, SavePreferences: place.SavePreferences, About: place.Socket})
 	w.SetPadded(false)
 	w.SetContent(u.Object())

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/tributary-dl/tributary/engine/api"
 )
@@ -219,22 +220,22 @@ func (f *Fake) Doctor(context.Context) []api.Check { return f.Checks }
 // Diagnostics returns LogLines.
 func (f *Fake) Diagnostics() []string { return f.LogLines }
 
-// Watch yields the whole, Synced, and then what differs from what was yielded before.
-func (f *Fake) Watch(ctx context.Context) iter.Seq[api.Event] {
-	return func(yield func(api.Event) bool) {
+// Watch yields the whole with Synced, and then what differs from what was yielded before, at once however seldom it
+// shall be.
+func (f *Fake) Watch(ctx context.Context, _ time.Duration) iter.Seq[[]api.Event] {
+	return func(yield func([]api.Event) bool) {
 		var told []api.Download
 		for synced := false; ctx.Err() == nil; {
 			now, changed := f.snapshot()
-			for _, e := range differences(told, now) {
-				if !yield(e) {
-					return
-				}
-			}
+			events := differences(told, now)
 			told = now
-			if !synced && !yield(api.Event{Synced: true}) {
-				return
+			if !synced {
+				events = append(events, api.Event{Synced: true})
 			}
 			synced = true
+			if len(events) > 0 && !yield(events) {
+				return
+			}
 			select {
 			case <-ctx.Done():
 			case <-changed:

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tributary-dl/tributary/app/config"
+	"github.com/tributary-dl/tributary/app/config/places"
 	"github.com/tributary-dl/tributary/app/manual"
 	"github.com/tributary-dl/tributary/app/tributaryctl/internal/progress"
 	"github.com/tributary-dl/tributary/engine/client"
@@ -50,9 +51,6 @@ func Main(ctx context.Context, args []string, terminal Terminal) int {
 	root.SetOut(terminal.Out)
 	root.SetErr(terminal.Err)
 	executed, err := root.ExecuteContextC(ctx)
-	if a.client != nil {
-		a.client.Close()
-	}
 	return a.report(executed, err)
 }
 
@@ -161,11 +159,11 @@ func noSuchCommand(c *cobra.Command, args []string) error {
 // connect fills in the client. It does not dial: a command without a call needs no service.
 func (a *app) connect() error {
 	if a.socket == "" {
-		places, err := config.DefaultPlaces()
+		at, err := places.Default()
 		if err != nil {
 			return fmt.Errorf("find the service (give --socket): %w", err)
 		}
-		a.socket = places.Socket
+		a.socket = at.Socket
 	}
 	a.client = &client.Client{Socket: a.socket}
 	return nil

@@ -411,8 +411,8 @@ func TestWaitJSONPrintsOnlyTheEnd(t *testing.T) {
 
 // completeWhenAdded ends download d1 as soon as it is there.
 func completeWhenAdded(fake *localapitest.Fake) {
-	for e := range fake.Watch(context.Background()) {
-		if e.Download != nil {
+	for events := range fake.Watch(context.Background(), 0) {
+		if slices.ContainsFunc(events, func(e api.Event) bool { return e.Download != nil }) {
 			fake.Update("d1", func(d *api.Download) { d.State = api.StateComplete })
 			return
 		}

@@ -96,7 +96,6 @@ func TestRun(t *testing.T) {
 	if lines, err := c.Diagnostics(t.Context()); err != nil || len(lines) == 0 || !strings.Contains(lines[len(lines)-1], "msg=ready") {
 		t.Errorf("Diagnostics() = %q, %v; want the log's last line", lines, err)
 	}
-	c.Close()
 
 	var complaint bytes.Buffer
 	if code := Main(ctx, args, Streams{Out: &complaint, Err: &complaint}); code != service.ExitError || !strings.Contains(complaint.String(), "another tributaryd uses the data folder") {

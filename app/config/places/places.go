@@ -1,4 +1,7 @@
-package config
+// Package places says where the files of one user's service live, by the customs of each system. It is apart from the rest of
+// the configuration, which knows certificates, because the tray needs nothing else of it and must stay small. It
+// must never make a folder or read a file.
+package places
 
 import (
 	"errors"
@@ -18,9 +21,9 @@ type Places struct {
 	Policy string // the administrator's folder of policy files; need not exist
 }
 
-// DefaultPlaces returns the places of the user who runs this program, by the customs of the system:
+// Default returns the places of the user who runs this program, by the customs of the system:
 // the XDG base directories on Linux, ~/Library on macOS, %LocalAppData% and %ProgramData% on Windows.
-func DefaultPlaces() (Places, error) {
+func Default() (Places, error) {
 	me, err := user.Current()
 	if err != nil {
 		return Places{}, fmt.Errorf("find the current user: %w", err)
@@ -35,9 +38,9 @@ func DefaultPlaces() (Places, error) {
 	return placesOn(runtime.GOOS, home, me.Uid, os.Getenv), nil
 }
 
-// MachinePlaces returns the places of the service that works for every user of this machine. A service manager may
+// Machine returns the places of the service that works for every user of this machine. A service manager may
 // name others: systemd does, by StateDirectory= and RuntimeDirectory=.
-func MachinePlaces() Places { return machinePlacesOn(runtime.GOOS, os.Getenv) }
+func Machine() Places { return machinePlacesOn(runtime.GOOS, os.Getenv) }
 
 func machinePlacesOn(goos string, env func(string) string) Places {
 	switch goos {
@@ -73,7 +76,7 @@ func first(list string) string {
 	return one
 }
 
-// placesOn is DefaultPlaces for any system, so that each can be tested on one.
+// placesOn is Default for any system, so that each can be tested on one.
 func placesOn(goos, home, uid string, env func(string) string) Places {
 	switch goos {
 	case "windows":
