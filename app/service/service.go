@@ -75,7 +75,9 @@ type Manager struct {
 	backend backend
 	patient time.Duration // how long one action may take
 	check   func() error  // whether this user may change anything
-	script  string        // where a System V service would be; "" with any other service manager
+	// recovery makes the service manager start the installed service again after a failure, where installing it has not.
+	recovery func() error
+	script   string // where a System V service would be; "" with any other service manager
 }
 
 // Options say which service is meant, and how it is installed.
@@ -102,13 +104,12 @@ func NewManager(o Options) (*Manager, error) {
 			"SystemdScript": systemdUnit(o.User),
 			"KeepAlive":     true,
 			"RunAtLoad":     true,
-			"OnFailure":     "restart",
 		},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("find the service manager of this system: %w", err)
 	}
-	m := &Manager{backend: s, patient: actionTime, check: func() error { return checkRights(o.User) }}
+	m := &Manager{backend: s, patient: actionTime, check: func() error { return checkRights(o.User) }, recovery: recoverAfterFailure}
 	if s.Platform() == "unix-systemv" {
 		m.script = "/etc/init.d/" + Name
 	}
@@ -156,18 +157,20 @@ func scriptState(script string) State {
 }
 
 // Install registers the service, to be started at boot or login; it does not start it now. A service that is
-// installed already stays as it is.
+// installed already stays as it is, save that it is made to start again after a failure.
 func (m *Manager) Install() error {
 	state, err := m.begin()
-	if err != nil || state != StateNotInstalled {
+	if err != nil {
 		return err
 	}
-	if err := m.perform("install", m.backend.Install); err != nil {
-		// A failed installation leaves its unit behind, on which every later one would fail.
-		_ = m.backend.Uninstall()
-		return err
+	if state == StateNotInstalled {
+		if err := m.perform("install", m.backend.Install); err != nil {
+			// A failed installation leaves its unit behind, on which every later one would fail.
+			_ = m.backend.Uninstall()
+			return err
+		}
 	}
-	return nil
+	return m.perform("set the recovery of", m.recovery)
 }
 
 // Uninstall stops the service and takes it off the service manager. State and downloads stay.

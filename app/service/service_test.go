@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -49,6 +50,8 @@ func (f *fakeBackend) Status() (service.Status, error) {
 	return service.StatusUnknown, service.ErrNotInstalled
 }
 
+func none() error { return nil }
+
 // Every cell of state × action: what is asked of the service manager, and how it ends.
 func TestActions(t *testing.T) {
 	tests := []struct {
@@ -75,7 +78,7 @@ func TestActions(t *testing.T) {
 	}
 	for _, tt := range tests {
 		f := &fakeBackend{state: tt.state}
-		m := &Manager{backend: f, patient: time.Minute, check: func() error { return nil }}
+		m := &Manager{backend: f, patient: time.Minute, check: none, recovery: none}
 		err := map[string]func() error{"install": m.Install, "uninstall": m.Uninstall, "start": m.Start, "stop": m.Stop, "restart": m.Restart}[tt.action]()
 		if got := strings.Join(f.calls, " "); got != tt.calls || ExitCode(err) != tt.code {
 			t.Errorf("%s when %s: asks for %q and exits with %d (%v); want %q and %d", tt.action, tt.state, got, ExitCode(err), err, tt.calls, tt.code)
@@ -109,7 +112,7 @@ func TestStatus(t *testing.T) {
 
 func TestFailedInstallLeavesNothing(t *testing.T) {
 	f := &fakeBackend{state: StateNotInstalled, fails: map[string]error{"install": errors.New("no bus")}}
-	m := &Manager{backend: f, patient: time.Minute, check: func() error { return nil }}
+	m := &Manager{backend: f, patient: time.Minute, check: none}
 	if err := m.Install(); ExitCode(err) != ExitError || !strings.Contains(err.Error(), "install the service: no bus") {
 		t.Errorf("Install() = %v", err)
 	}
@@ -130,7 +133,7 @@ func TestRightsAreCheckedFirst(t *testing.T) {
 		t.Errorf("without rights the service manager is asked to %q", f.calls)
 	}
 	f = &fakeBackend{state: StateStopped, fails: map[string]error{"start": fs.ErrPermission}}
-	m = &Manager{backend: f, patient: time.Minute, check: func() error { return nil }}
+	m = &Manager{backend: f, patient: time.Minute, check: none}
 	if err := m.Start(); ExitCode(err) != ExitNeedsAdmin {
 		t.Errorf("a service manager that refuses: %v", err)
 	}
@@ -164,7 +167,7 @@ func TestSystemdUnit(t *testing.T) {
 func TestRunStopsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	path := filepath.Join(t.TempDir(), "state")
-	err := Run(ctx, func(ctx context.Context) error {
+	err := Run(ctx, io.Discard, func(ctx context.Context, _ io.Writer) error {
 		cancel()
 		<-ctx.Done()
 		return os.WriteFile(path, []byte("saved"), 0o600)

@@ -112,11 +112,14 @@ in $RUNTIME_DIRECTORY or /run/tributary.`,
 			if err != nil {
 				return &usageError{err}
 			}
-			configured := daemon.Config{Daemon: checked, Ready: streams.Out}
+			configured := daemon.Config{Daemon: checked}
 			if streams.Watched || checked.LogLevel <= slog.LevelDebug {
 				configured.Console = streams.Err
 			}
-			return service.Run(c.Context(), func(ctx context.Context) error { return daemon.Run(ctx, configured) })
+			return service.Run(c.Context(), streams.Out, func(ctx context.Context, ready io.Writer) error {
+				configured.Ready = ready
+				return daemon.Run(ctx, configured)
+			})
 		},
 	}
 	addRunFlags(c.Flags(), &flags)
