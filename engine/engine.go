@@ -26,6 +26,7 @@ import (
 	"github.com/tributary-dl/tributary/engine/internal/peering"
 	"github.com/tributary-dl/tributary/engine/internal/storage"
 	"github.com/tributary-dl/tributary/engine/internal/store"
+	"github.com/tributary-dl/tributary/engine/internal/surroundings"
 )
 
 // Config is what an engine is opened with. DataDir and Log are required.
@@ -39,6 +40,7 @@ type Config struct {
 	Policy             Policy
 	Version            string
 	Diagnostics        func() []string // newest lines of the log; may be nil
+	SystemRoot         string          // where the system's own files are; empty: "/"
 	Log                *slog.Logger
 }
 
@@ -64,6 +66,7 @@ type Engine struct {
 	upload   *budget.Limiter
 	feed     *feed
 	ledger   *uploads
+	around   around
 	offers   offers
 
 	ctx    context.Context
@@ -108,7 +111,9 @@ func Open(ctx context.Context, c Config) (_ *Engine, err error) {
 	e.journal = newJournal(e.store, c.Log)
 	e.disk = storage.NewCommitter(storage.Config{Marker: e.store, Log: c.Log.With("component", "storage"), Failed: e.storageFailed})
 	e.edges = edge.NewClient(edge.Config{Roots: c.Roots, UserAgent: "Tributary/" + c.Version, Log: c.Log.With("component", "edge")})
-	e.ledger = newUploads(e.store, c.Log)
+	e.around.source = surroundings.New(cmp.Or(c.SystemRoot, "/"), c.Log.With("component", "surroundings"))
+	e.around.look(ctx) // before anything can be sent
+	e.ledger = newUploads(e.store, e.around.now, c.Log)
 	if !c.NoPeers {
 		if e.peers, err = e.openPeers(); err != nil {
 			c.Log.Warn("peers cannot be reached; downloads come from edges alone", "err", err)
@@ -118,6 +123,7 @@ func Open(ctx context.Context, c Config) (_ *Engine, err error) {
 		return nil, err
 	}
 	e.work.Go(e.runQueue)
+	e.work.Go(e.watchSurroundings)
 	e.look()
 	return e, nil
 }
@@ -278,6 +284,9 @@ func (e *Engine) release(ctx context.Context) error {
 	}
 	if e.edges != nil {
 		e.edges.Close()
+	}
+	if e.around.source != nil {
+		e.around.source.Close()
 	}
 	if e.ledger != nil {
 		errs = append(errs, e.ledger.close())

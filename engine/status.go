@@ -53,7 +53,9 @@ func (e *Engine) Sharing() api.SharingStatus {
 	settings := e.Settings()
 	s := e.ledger.status()
 	s.Sharing = settings.Sharing
-	s.PausedWhy = e.ledger.paused(settings)
+	if rest := e.ledger.paused(settings); rest != nil {
+		s.PausedWhy, s.Paused = rest.Text, &rest.Phrase
+	}
 	for _, d := range e.List() {
 		if d.Shared {
 			s.HeldObjects++

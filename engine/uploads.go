@@ -24,8 +24,9 @@ const (
 // uploads is the ledger of what left this computer, by day and object. The user can read all of it. It is told
 // of each block at the socket, so limits that count bytes hold to the block.
 type uploads struct {
-	store *store.Store
-	log   *slog.Logger
+	store  *store.Store
+	log    *slog.Logger
+	around func() budget.Surroundings
 
 	flushing sync.Mutex // one flush at a time, so that an older state never overwrites a newer one
 
@@ -39,8 +40,8 @@ type uploads struct {
 	closed  bool
 }
 
-func newUploads(s *store.Store, log *slog.Logger) *uploads {
-	u := &uploads{store: s, log: log, entries: map[string]*api.LedgerEntry{}, months: map[string]int64{}, objects: map[string]int64{},
+func newUploads(s *store.Store, around func() budget.Surroundings, log *slog.Logger) *uploads {
+	u := &uploads{store: s, log: log, around: around, entries: map[string]*api.LedgerEntry{}, months: map[string]int64{}, objects: map[string]int64{},
 		peers: map[string]map[swarm.PeerID]struct{}{}, dirty: map[string]bool{}}
 	err := s.Each(store.BucketLedger, "", func(key string, value []byte) error {
 		var entry api.LedgerEntry
@@ -176,13 +177,13 @@ func (u *uploads) status() (s api.SharingStatus) {
 	return s
 }
 
-// paused says why sharing rests although it is on; empty if it does not.
-func (u *uploads) paused(s api.Settings) string {
+// paused says why sharing rests although it is on; nil if it does not.
+func (u *uploads) paused(s api.Settings) *budget.Rest {
 	now := time.Now()
 	u.mu.Lock()
 	sent := u.months[now.Format(month)]
 	u.mu.Unlock()
-	return budget.Paused(s, sent, now)
+	return budget.Paused(s, sent, u.around(), now)
 }
 
 // maySend is the rule that is asked before each block goes to a peer.
@@ -190,5 +191,5 @@ func (u *uploads) maySend(s api.Settings, o peering.Upload, path api.PathKind) b
 	u.mu.Lock()
 	given := u.objects[o.ContentID]
 	u.mu.Unlock()
-	return budget.MaySend(s, path) && u.paused(s) == "" && !budget.Spent(budget.Copies(s.UploadsPerObject, o.Copies), o.Size, given)
+	return budget.MaySend(s, path) && u.paused(s) == nil && !budget.Spent(budget.Copies(s.UploadsPerObject, o.Copies), o.Size, given)
 }

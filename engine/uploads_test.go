@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tributary-dl/tributary/engine/api"
+	"github.com/tributary-dl/tributary/engine/internal/budget"
 	"github.com/tributary-dl/tributary/engine/internal/peering"
 	"github.com/tributary-dl/tributary/engine/internal/store"
 	"github.com/tributary-dl/tributary/engine/internal/swarm"
@@ -22,8 +23,11 @@ func openLedger(t *testing.T, path string) (*uploads, *store.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newUploads(s, log), s
+	return newUploads(s, nowhere, log), s
 }
+
+// nowhere is mains power and an ordinary network.
+func nowhere() budget.Surroundings { return budget.Surroundings{} }
 
 var film = peering.Upload{ContentID: "f1", Name: "film.mkv", Publisher: "Studio", Size: 1000}
 
@@ -47,7 +51,7 @@ func TestLedgerIsOnDiskSoon(t *testing.T) {
 		}
 		time.Sleep(flushAfter)
 		synctest.Wait()
-		again := newUploads(s, slog.New(slog.DiscardHandler)) // what a service finds that starts after a kill
+		again := newUploads(s, nowhere, slog.New(slog.DiscardHandler)) // what a service finds that starts after a kill
 		today := time.Now().Format(day)
 		want := []api.LedgerEntry{{Day: today, ContentID: "f1", Name: "film.mkv", Publisher: "Studio", Bytes: 501, Peers: 2}}
 		status := again.status()

@@ -151,8 +151,11 @@ func takeSetting(patch *api.SettingsPatch, name string, value json.RawMessage) e
 }
 
 func kindName(t reflect.Type) string {
-	if t.Kind() == reflect.String {
+	switch t.Kind() {
+	case reflect.String:
 		return "string"
+	case reflect.Bool:
+		return "true or false"
 	}
 	return "whole number"
 }

@@ -22,6 +22,9 @@ type Settings struct {
 	ShareHours       string  `json:"share_hours"`        // "22:00-07:00", local time; empty: always
 	KeepShared       int64   `json:"keep_shared"`        // bytes of finished objects offered at most
 	ShareDays        int     `json:"share_days"`         // a finished object is offered this long
+	BatteryLevel     int     `json:"battery_level"`      // percent; on battery sharing rests below it: 0 never, 100 always
+	ShareMetered     bool    `json:"share_metered"`      // also on a network that is paid for by volume
+	ShareVPN         bool    `json:"share_vpn"`          // also through a VPN, which may be an employer's
 	MaxActive        int     `json:"max_active"`         // downloads at a time; the rest queue
 	Connections      int     `json:"connections"`        // to an edge, per download
 	Proxy            string  `json:"proxy"`              // http, https or socks5 URL for edges
@@ -30,7 +33,7 @@ type Settings struct {
 // DefaultSettings is what holds before the user or an administrator decides. Sharing is off until
 // the user is asked.
 func DefaultSettings() Settings {
-	return Settings{Sharing: SharingOff, KeepShared: 50 << 30, ShareDays: 30, MaxActive: 5, Connections: 8, UploadsPerObject: 0}
+	return Settings{Sharing: SharingOff, KeepShared: 50 << 30, ShareDays: 30, BatteryLevel: 100, MaxActive: 5, Connections: 8, UploadsPerObject: 0}
 }
 
 // SettingsPatch changes the settings whose fields are present.
@@ -44,6 +47,9 @@ type SettingsPatch struct {
 	ShareHours       *string  `json:"share_hours,omitempty"`
 	KeepShared       *int64   `json:"keep_shared,omitempty"`
 	ShareDays        *int     `json:"share_days,omitempty"`
+	BatteryLevel     *int     `json:"battery_level,omitempty"`
+	ShareMetered     *bool    `json:"share_metered,omitempty"`
+	ShareVPN         *bool    `json:"share_vpn,omitempty"`
 	MaxActive        *int     `json:"max_active,omitempty"`
 	Connections      *int     `json:"connections,omitempty"`
 	Proxy            *string  `json:"proxy,omitempty"`
@@ -61,6 +67,7 @@ type Effective struct {
 type SharingStatus struct {
 	Sharing     Sharing       `json:"sharing"`
 	PausedWhy   string        `json:"paused_why,omitempty"` // sharing is on, but rests, and why
+	Paused      *Phrase       `json:"paused,omitempty"`     // PausedWhy for other languages
 	Today       int64         `json:"today"`                // payload bytes sent
 	Week        int64         `json:"week"`
 	Month       int64         `json:"month"`

@@ -33,6 +33,7 @@ func (p SettingsPatch) Check() (field string, err error) {
 		{"share_hours", ifPresent(p.ShareHours, hoursFault)},
 		{"keep_shared", ifPresent(p.KeepShared, negativeFault)},
 		{"share_days", ifPresent(p.ShareDays, within(0, maxShareDays))},
+		{"battery_level", ifPresent(p.BatteryLevel, within(0, 100))},
 		{"max_active", ifPresent(p.MaxActive, within(1, maxActive))},
 		{"connections", ifPresent(p.Connections, within(1, maxConnections))},
 		{"proxy", ifPresent(p.Proxy, proxyFault)},

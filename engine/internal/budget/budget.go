@@ -4,6 +4,7 @@ package budget
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/tributary-dl/tributary/engine/api"
@@ -20,18 +21,38 @@ func MaySend(s api.Settings, path api.PathKind) bool {
 	return false
 }
 
-// Paused says why nothing is sent at the moment although sharing is on; "" if it is. month is what was
-// sent in this calendar month, in bytes.
-func Paused(s api.Settings, month int64, now time.Time) string {
+// Surroundings is what this computer runs on and is connected through.
+type Surroundings struct {
+	OnBattery bool
+	Charge    int // of the battery, in percent
+	Metered   bool
+	VPN       bool
+}
+
+// Rest is why sharing rests although it is on.
+type Rest struct {
+	Text   string // English
+	Phrase api.Phrase
+}
+
+// Paused says why nothing is sent at the moment although sharing is on; nil if it is. month is what was sent in this
+// calendar month, in bytes.
+func Paused(s api.Settings, month int64, around Surroundings, now time.Time) *Rest {
 	switch {
 	case s.Sharing == api.SharingOff:
-		return ""
+		return nil
 	case s.MonthlyUpload > 0 && month >= s.MonthlyUpload:
-		return "the monthly volume has been used up"
+		return &Rest{"the monthly volume has been used up", api.Phrase{Code: api.SayRestsMonth}}
 	case !within(s.ShareHours, now):
-		return "outside the hours of sharing, " + s.ShareHours
+		return &Rest{"outside the hours of sharing, " + s.ShareHours, api.Phrase{Code: api.SayRestsHours, Args: map[string]string{"hours": s.ShareHours}}}
+	case around.OnBattery && (around.Charge < s.BatteryLevel || s.BatteryLevel >= 100):
+		return &Rest{fmt.Sprintf("this computer runs on its battery (%d%%)", around.Charge), api.Phrase{Code: api.SayRestsBattery, Args: map[string]string{"percent": strconv.Itoa(around.Charge)}}}
+	case around.Metered && !s.ShareMetered:
+		return &Rest{"this network is paid for by volume", api.Phrase{Code: api.SayRestsMetered}}
+	case around.VPN && !s.ShareVPN:
+		return &Rest{"this computer is connected through a VPN", api.Phrase{Code: api.SayRestsVPN}}
 	}
-	return ""
+	return nil
 }
 
 // Copies is how many full copies of an object may be given, when the user allows one number and the

@@ -28,6 +28,41 @@ func TestWhoMayBeSentTo(t *testing.T) {
 	}
 }
 
+func TestWhereSharingRests(t *testing.T) {
+	battery := func(charge int) Surroundings { return Surroundings{OnBattery: true, Charge: charge} }
+	tests := []struct {
+		name     string
+		settings api.Settings
+		around   Surroundings
+		want     string // code; empty: it does not rest
+	}{
+		{"mains", api.Settings{BatteryLevel: 100}, Surroundings{Charge: 3}, ""},
+		{"battery below the level", api.Settings{BatteryLevel: 40}, battery(39), api.SayRestsBattery},
+		{"battery at the level", api.Settings{BatteryLevel: 40}, battery(40), ""},
+		{"battery, never", api.Settings{}, battery(1), ""},
+		{"battery, always", api.Settings{BatteryLevel: 100}, battery(100), api.SayRestsBattery},
+		{"metered", api.Settings{}, Surroundings{Metered: true}, api.SayRestsMetered},
+		{"metered, allowed", api.Settings{ShareMetered: true}, Surroundings{Metered: true}, ""},
+		{"VPN", api.Settings{}, Surroundings{VPN: true}, api.SayRestsVPN},
+		{"VPN, allowed", api.Settings{ShareVPN: true}, Surroundings{VPN: true}, ""},
+	}
+	for _, tt := range tests {
+		for _, sharing := range []api.Sharing{api.SharingOff, api.SharingLAN, api.SharingOn} {
+			tt.settings.Sharing = sharing
+			got, want := "", tt.want
+			if rest := Paused(tt.settings, 0, tt.around, time.Now()); rest != nil {
+				got = rest.Phrase.Code
+			}
+			if sharing == api.SharingOff {
+				want = ""
+			}
+			if got != want {
+				t.Errorf("%s, sharing %s: %q; want %q", tt.name, sharing, got, want)
+			}
+		}
+	}
+}
+
 func TestWhenSharingRests(t *testing.T) {
 	at := func(clock string) time.Time {
 		moment, err := time.ParseInLocation("2006-01-02 15:04", "2026-11-22 "+clock, time.Local)
@@ -56,8 +91,8 @@ func TestWhenSharingRests(t *testing.T) {
 	}
 	for _, tt := range tests {
 		s := api.Settings{Sharing: api.SharingOn, MonthlyUpload: tt.limit, ShareHours: tt.hours}
-		if got := Paused(s, tt.month, at(tt.clock)); (got != "") != tt.paused {
-			t.Errorf("%s: %q; want paused %v", tt.name, got, tt.paused)
+		if got := Paused(s, tt.month, Surroundings{}, at(tt.clock)); (got != nil) != tt.paused {
+			t.Errorf("%s: %+v; want paused %v", tt.name, got, tt.paused)
 		}
 	}
 }

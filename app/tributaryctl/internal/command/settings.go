@@ -183,6 +183,12 @@ func parseSetting(name, text string) (any, error) {
 				return nil, usagef("%s: %q is not a whole number", name, text)
 			}
 			return n, nil
+		case reflect.Bool:
+			on, known := map[string]bool{"true": true, "yes": true, "on": true, "false": false, "no": false, "off": false}[text]
+			if !known {
+				return nil, usagef("%s: %q is neither yes nor no", name, text)
+			}
+			return on, nil
 		}
 		if name == "dir" {
 			return filepath.Abs(text)
