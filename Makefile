@@ -12,7 +12,8 @@ export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
 COMPILER := gcc:gcc /usr/include/stdlib.h:libc6-dev
 NETLAB   := ip:iproute2 tc:iproute2 nft:nftables
 DISKLAB  := mkfs.ext4:e2fsprogs losetup:mount setpriv:util-linux
-RIVALS   := curl:curl aria2c:aria2
+BESIDE   := curl:curl aria2c:aria2
+TORRENTS := wget2:wget2 /usr/share/doc/python3-libtorrent:python3-libtorrent
 WINDOW   := clang:clang pkg-config:pkg-config /usr/include/GL/gl.h:libgl-dev /usr/include/X11/Xlib.h:libx11-dev \
             /usr/include/X11/Xcursor/Xcursor.h:libxcursor-dev /usr/include/X11/extensions/Xrandr.h:libxrandr-dev \
             /usr/include/X11/extensions/Xinerama.h:libxinerama-dev /usr/include/X11/extensions/XInput2.h:libxi-dev \
@@ -31,7 +32,7 @@ SERVICE := ./app/tributaryd ./app/tributaryctl
 CGO_TAGS := -tags nosqlite
 
 .PHONY: help build build-window build-tray test-window screenshots packages test-install test test-needs vet lint demo bench \
-        fuzz-smoke clean
+        lab fuzz-smoke clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1:\2/p' $(MAKEFILE_LIST) | while IFS=: read -r name what; do printf '%-12s %s\n' "$$name" "$$what"; done
@@ -75,7 +76,7 @@ vet: ## go vet for every system we build for
 	for os in windows darwin; do echo "go vet for $$os"; CGO_ENABLED=0 GOOS=$$os go vet ./app/... ./engine/... ./control/...; done
 
 # What only the window calls would count as unreachable, because the window needs a tag and a display's headers.
-WITHOUT_WINDOW := tributary/(engine|control|app/(lab|fleet|e2e|demo|bench|config|daemon|service|tributaryctl|tributaryd)(/|$$))
+WITHOUT_WINDOW := tributary/(engine|control|app/(lab|fleet|e2e|demo|bench|scenario|arena|trial|config|daemon|service|tributaryctl|tributaryd)(/|$$))
 
 lint: ## golangci-lint and deadcode, built once from .lint/go.mod
 	go -C .lint build -o ../build/ github.com/golangci/golangci-lint/v2/cmd/golangci-lint golang.org/x/tools/cmd/deadcode
@@ -89,9 +90,14 @@ demo: build ## one download from an edge and peers, live: make demo [FILE=path]
 	build/demo $(if $(FILE),-file "$(FILE)") "$$@"
 
 bench: build ## the figures we promise, as a table and JSON
-	.ci/needs $(NETLAB) $(RIVALS)
+	.ci/needs $(NETLAB) $(BESIDE)
 	go build -o build/ ./app/bench
 	build/bench $(ARGS)
+
+lab: build ## every scenario beside its rivals: make lab [ONLY=b,c] [RUNS=5] [RIVALS=libtorrent|none] [KEEP=folder]
+	.ci/needs $(NETLAB) $(BESIDE) $(TORRENTS)
+	go build -o build/ ./app/trial
+	build/trial -only "$(ONLY)" -runs "$(or $(RUNS),1)" -rivals "$(RIVALS)" -keep "$(KEEP)"
 
 fuzz-smoke: ## every fuzz target for FUZZTIME (default 5s)
 	.ci/fuzz-smoke $(FUZZTIME)

@@ -75,7 +75,7 @@ func (b *bench) all(ctx context.Context, programs, only string, asJSON, keep boo
 	if b.programs, err = fleet.FindPrograms(programs); err != nil {
 		return err
 	}
-	if b.scratch, err = os.MkdirTemp(roomiest(4*b.size), "tributary-bench-"); err != nil {
+	if b.scratch, err = os.MkdirTemp(fleet.Roomiest(6*b.size), "tributary-bench-"); err != nil {
 		return err
 	}
 	if keep {

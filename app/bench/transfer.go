@@ -192,12 +192,3 @@ func (b *bench) shaped(ctx context.Context) error {
 	b.atLeast("edge only, 200 Mbit/s: speed ÷ curl", "×", 0.97, ratios, "")
 	return nil
 }
-
-// roomiest returns a folder for data: memory if there is enough of it, so that the disk is not what is measured.
-func roomiest(need int64) string {
-	const memory = "/dev/shm"
-	if free(memory) > need+4<<30 {
-		return memory
-	}
-	return os.TempDir()
-}

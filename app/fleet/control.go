@@ -47,6 +47,18 @@ func (p Programs) Control(place Place, o ControlOptions) (*Control, error) {
 // CA returns the path of the certificate that signs the control plane's own.
 func (c *Control) CA() string { return filepath.Join(c.data, "ca.pem") }
 
+// EdgeLog returns the path of the edge's access log, JSON lines that are written at least once a second.
+func (c *Control) EdgeLog() string { return filepath.Join(c.data, "edge-log.jsonl") }
+
+// Torrent returns the path of the torrent that Publish made, for programs other than ours.
+func (c *Control) Torrent() (string, error) {
+	found, err := filepath.Glob(filepath.Join(c.data, "objects", "*", "hybrid.torrent"))
+	if err != nil || len(found) != 1 {
+		return "", fmt.Errorf("there are %d torrents in %s; want one", len(found), c.data)
+	}
+	return found[0], nil
+}
+
 // Publish offers files and returns the URL of each. The policy is the path of a policy file, or "".
 func (c *Control) Publish(ctx context.Context, policy string, files ...string) ([]string, error) {
 	args := []string{"publish", "--data", c.data}

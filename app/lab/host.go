@@ -2,9 +2,8 @@ package lab
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 )
 
@@ -14,7 +13,8 @@ type Host struct {
 	ns     string
 	addr   string
 	public string
-	ends   ends // of its line
+	ends   ends     // of its line
+	meter  *os.File // counters of its interfaces; closed with the laboratory
 }
 
 // HostOptions describe a host. The zero value is a public host on an unlimited line.
@@ -51,7 +51,18 @@ func (l *Lab) Host(name string, o HostOptions) (*Host, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect %s: %w", name, err)
 	}
-	return &Host{name: name, ns: ns, addr: addr, public: addr, ends: ends}, nil
+	return l.withMeter(&Host{name: name, ns: ns, addr: addr, public: addr, ends: ends})
+}
+
+// withMeter opens the host's counters. The caller holds l.mu.
+func (l *Lab) withMeter(h *Host) (*Host, error) {
+	meter, err := openMeter(h.ns)
+	if err != nil {
+		return nil, err
+	}
+	h.meter = meter
+	l.meters = append(l.meters, meter)
+	return h, nil
 }
 
 // hostInterface is the name of a host's only interface.
@@ -72,30 +83,4 @@ func (h *Host) SetLine(line Line) error { return h.ends.set(line) }
 // Command prepares a program to run on the host. Ending ctx kills it; so does closing the laboratory.
 func (h *Host) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	return command(ctx, h.ns, name, args...)
-}
-
-// Counters are the bytes that passed a host's interface since it was made, with all headers.
-type Counters struct {
-	In, Out int64
-}
-
-// Counters reads the host's interface.
-func (h *Host) Counters() (Counters, error) {
-	out, err := output("", "ip", "-j", "-s", "-n", h.ns, "link", "show", "dev", hostInterface)
-	if err != nil {
-		return Counters{}, err
-	}
-	var links []struct {
-		Stats struct {
-			RX struct{ Bytes int64 } `json:"rx"`
-			TX struct{ Bytes int64 } `json:"tx"`
-		} `json:"stats64"`
-	}
-	if err := json.Unmarshal(out, &links); err != nil {
-		return Counters{}, fmt.Errorf("read the counters of %s: %w", h.name, err)
-	}
-	if len(links) != 1 {
-		return Counters{}, errors.New("read the counters of " + h.name + ": no such interface")
-	}
-	return Counters{In: links[0].Stats.RX.Bytes, Out: links[0].Stats.TX.Bytes}, nil
 }

@@ -36,6 +36,7 @@ type Lab struct {
 
 	mu         sync.Mutex // guards what follows and serialises changes
 	namespaces []string
+	meters     []*os.File
 	lines      int // into the internet; numbers addresses and interfaces
 	sites      int
 	carriers   int
@@ -84,6 +85,10 @@ func (l *Lab) Close() error {
 	defer l.mu.Unlock()
 	err := removeNamespaces(l.namespaces)
 	l.namespaces = nil
+	for _, meter := range l.meters {
+		meter.Close() // only ever read from
+	}
+	l.meters = nil
 	return err
 }
 

@@ -88,10 +88,20 @@ func (s *Site) Host(name string, line Line) (*Host, error) {
 	if err := connect(h.ends.near, h.ends.far); err != nil {
 		return nil, err
 	}
-	return h, errors.Join(
+	err = errors.Join(
 		inNamespace(s.ns, "ip link set "+port+" master "+lanBridge),
 		inNamespace(h.ns,
 			"ip addr add "+h.addr+"/24 dev "+hostInterface,
 			"ip route add default via "+s.subnet+".1"),
 		h.ends.set(line))
+	if err != nil {
+		return nil, err
+	}
+	return s.lab.withMeter(h)
 }
+
+// SetLine changes the rates of the site's line while it is in use.
+func (s *Site) SetLine(line Line) error { return s.ends.set(line) }
+
+// Wire reads what passed the shapers of the site's line, as Host.Wire does.
+func (s *Site) Wire() (Counters, error) { return s.ends.wire() }

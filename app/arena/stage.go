@@ -1,0 +1,159 @@
+package arena
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tributary-dl/tributary/app/fleet"
+	"github.com/tributary-dl/tributary/app/lab"
+	"github.com/tributary-dl/tributary/app/scenario"
+)
+
+// stage is the network of one run with everybody in place.
+type stage struct {
+	scenario scenario.Scenario
+	programs fleet.Programs
+	logLevel string // of our services; "" is the default
+	folder   string // of everything that is written
+	lab      *lab.Lab
+	edge     *lab.Host
+	sites    map[string]*lab.Site
+	control  *fleet.Control
+	node     string // the control plane that services are told to use; "": the manifest's
+	object   *object
+	torrent  string // path of the object's torrent that names our tracker
+	tracker  *tracker
+	members  []*member
+
+	mu      sync.Mutex
+	players []player // everybody who joined, to be ended
+}
+
+// member is one computer with its program.
+type member struct {
+	scenario.Member
+	host   *lab.Host
+	player player
+}
+
+// edgePort is where the edge listens; with it a URL needs no port.
+const edgePort = 443
+
+// joinsAtOnce is how many members start at a time: two processors can start no more without a queue.
+const joinsAtOnce = 3
+
+// build makes the network, lets everybody join while the lines are still free, and then gives the lines their rates.
+func (st *stage) build(ctx context.Context, c contestant, members []scenario.Member) (err error) {
+	if st.lab, err = lab.New("arena"); err != nil {
+		return err
+	}
+	if st.edge, err = st.lab.Host("edge", lab.HostOptions{}); err != nil {
+		return err
+	}
+	if st.control, err = st.programs.Control(st.edge, fleet.ControlOptions{
+		Data: filepath.Join(st.folder, "control"), Listen: fmt.Sprintf("%s:%d", st.edge.Addr(), edgePort),
+	}); err != nil {
+		return err
+	}
+	if st.object, err = newObject(ctx, st.folder, st.control, st.scenario.Size(), st.scenario.Policy, st.scenario.Seed); err != nil {
+		return err
+	}
+	if c.peers && c.name != Ours {
+		if err := st.openTracker(); err != nil {
+			return err
+		}
+	}
+	if err := st.settle(c, members); err != nil {
+		return err
+	}
+	if err := st.join(ctx, c); err != nil {
+		return err
+	}
+	return st.shape()
+}
+
+// settle gives every member a computer. Lines are free.
+func (st *stage) settle(c contestant, members []scenario.Member) error {
+	st.sites = map[string]*lab.Site{}
+	for _, s := range st.scenario.Sites {
+		site, err := st.lab.Site(s.Name, lab.NAT(s.NAT), lab.Line{})
+		if err != nil {
+			return err
+		}
+		st.sites[s.Name] = site
+	}
+	for _, m := range members {
+		options := lab.HostOptions{NAT: lab.NAT(m.NAT), Site: st.sites[m.Site]}
+		if c.peers && c.name != Ours {
+			options.NAT = lab.NATNone
+		}
+		host, err := st.lab.Host(m.Name, options)
+		if err != nil {
+			return err
+		}
+		st.members = append(st.members, &member{Member: m, host: host})
+	}
+	return nil
+}
+
+func (st *stage) join(ctx context.Context, c contestant) error {
+	joining, ctx := errgroup.WithContext(ctx)
+	joining.SetLimit(joinsAtOnce)
+	for _, m := range st.members {
+		joining.Go(func() error {
+			p, err := c.join(ctx, st, m.Member, m.host)
+			if err != nil {
+				return fmt.Errorf("%s: %w", m.Name, err)
+			}
+			m.player = p
+			st.mu.Lock()
+			st.players = append(st.players, p)
+			st.mu.Unlock()
+			if m.Fault == scenario.FaultLying && p.held() != "" {
+				return alter(p.held())
+			}
+			return nil
+		})
+	}
+	return joining.Wait()
+}
+
+// shape gives every line its rate.
+func (st *stage) shape() error {
+	line := func(l scenario.Line) lab.Line {
+		rate := func(mbit float64) lab.Rate { return lab.Rate(mbit * float64(lab.Mbit)) }
+		return lab.Line{Down: rate(l.Down), Up: rate(l.Up)}
+	}
+	errs := []error{st.edge.SetLine(line(st.scenario.Edge))}
+	for _, s := range st.scenario.Sites {
+		errs = append(errs, st.sites[s.Name].SetLine(line(s.Line)))
+	}
+	for _, m := range st.members {
+		errs = append(errs, m.host.SetLine(line(m.Line)))
+	}
+	return errors.Join(errs...)
+}
+
+// close ends everybody and removes the network.
+func (st *stage) close() error {
+	st.mu.Lock()
+	for _, p := range st.players {
+		p.kill()
+	}
+	st.mu.Unlock()
+	if st.tracker != nil {
+		st.tracker.close()
+	}
+	if st.control != nil {
+		st.control.Kill()
+	}
+	if st.lab == nil {
+		return nil
+	}
+	return st.lab.Close()
+}

@@ -1,0 +1,16 @@
+//go:build !linux
+
+package lab
+
+import (
+	"net"
+	"os"
+)
+
+// Listen needs network namespaces.
+func (h *Host) Listen(int) (net.Listener, error) { return nil, Supported() }
+
+// Dial needs network namespaces.
+func (h *Host) Dial(string) (net.Conn, error) { return nil, Supported() }
+
+func openMeter(string) (*os.File, error) { return nil, Supported() }

@@ -1,0 +1,17 @@
+package scenario
+
+// Figures are what a run yields beside times, and what goals can bound. All are taken outside the clients: at
+// interfaces, in the edge's log, and with the clock of whoever asked for the file.
+var Figures = []string{
+	"time_over_limit",     // last member's time ÷ the limit of arithmetic
+	"time_over_edge_only", // last member's time ÷ the last one's of curl on the same network
+	"p95_over_edge_only",  // 95th percentile of the members' times ÷ curl's
+	"offload",             // 1 - payload that the edge sent ÷ payload that was wanted
+	"offload_over_limit",  // offload ÷ the limit of arithmetic
+	"wasted",              // received in vain ÷ payload
+	"wire_overhead",       // bytes on the members' lines towards them ÷ payload - 1
+	"edge_back_s",         // from an event until the edge sends at 90% of its line again
+	"slope",               // last member's time ÷ that of one member alone
+	"in_site",             // share of peers' bytes that stayed in a site
+	"completed",           // members that stayed and have the file, verified, ÷ members that stayed
+}
