@@ -57,11 +57,12 @@ screenshots: build build-window build-tray ## pictures of the running program, i
 	go run ./app/desktop/screenshots --bin bin --out build/screenshots
 
 packages: ## the packages of every system, into build/packages
-	.ci/needs $(COMPILER) $(PACKAGES)
+	.ci/needs $(COMPILER) $(PACKAGES) $(WINDOW) dpkg-shlibdeps:dpkg-dev
 	for build in installer/*/build; do "$$build"; done
 
 test-install: build ## packages installed, upgraded and removed for real, on every system that can be had here
-	.ci/needs $(COMPILER) $(PACKAGES) $(MACHINES) lintian:lintian appstreamcli:appstream desktop-file-validate:desktop-file-utils
+	.ci/needs $(COMPILER) $(PACKAGES) $(WINDOW) dpkg-shlibdeps:dpkg-dev objdump:binutils $(MACHINES) ip:iproute2 \
+		lintian:lintian appstreamcli:appstream desktop-file-validate:desktop-file-utils rpm:rpm
 	FULL=1 go test $(CGO_TAGS) -count=1 -timeout 60m -v ./installer/...
 
 # The race detector needs a C compiler; the network and power-cut tests need root, and say so without it.

@@ -1,10 +1,11 @@
 //go:build ignore
 
-// Command generate draws mark.png and tray/*.png. Run it with `go generate ./assets/icons` after a change of mark.svg.
+// Command generate draws mark.png, sizes/*.png and tray/*.png. Run it with `go generate ./assets/icons` after a change of mark.svg.
 package main
 
 import (
 	"bytes"
+	"fmt"
 	"image"
 	"image/png"
 	"log"
@@ -29,6 +30,9 @@ func main() {
 		log.Fatal(err)
 	}
 	draw(string(mark), 256, "mark.png")
+	for _, size := range []int{16, 24, 32, 48, 64, 128} { // what desktops ask packages for
+		draw(string(mark), size, fmt.Sprintf("sizes/%d.png", size))
+	}
 	for state, badge := range badges {
 		draw(strings.Replace(string(mark), "</svg>", badge+"</svg>", 1), 64, "tray/"+state+".png")
 	}
