@@ -37,6 +37,9 @@ type Config struct {
 	ListenPeers        string         // UDP address for peers, "host:port"; empty: any port on all addresses
 	AllowLoopbackPeers bool           // tests and demonstrations on one machine
 	NoPeers            bool           // open no socket for peers at all
+	Machine            bool           // every user of the machine is served: files come from AddFor and Hand alone
+	Keeper             Keeper         // of files that were handed over; nil: nobody keeps them over a crash
+	Kept               []Kept         // what the keeper kept; the engine takes the files over
 	Policy             Policy
 	Version            string
 	Diagnostics        func() []string // newest lines of the log; may be nil
@@ -68,6 +71,7 @@ type Engine struct {
 	ledger   *uploads
 	around   around
 	offers   offers
+	handed   handover
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -89,7 +93,7 @@ func Open(ctx context.Context, c Config) (_ *Engine, err error) {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
 	e := &Engine{cfg: c, log: c.Log, started: time.Now(), feed: newFeed(), downloads: map[string]*download.Download{},
-		kick: make(chan struct{}, 1), download: budget.NewLimiter(-1), upload: budget.NewLimiter(-1)}
+		handed: handover{keeper: c.Keeper, files: map[string]*storage.Handed{}, log: c.Log}, kick: make(chan struct{}, 1), download: budget.NewLimiter(-1), upload: budget.NewLimiter(-1)}
 	e.ctx, e.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	defer func() {
 		if err != nil {
@@ -145,6 +149,8 @@ func (e *Engine) restore() error {
 	if err != nil {
 		return err
 	}
+	kept := e.handed.sort(e.cfg.Kept)
+	defer func() { e.handed.dropAll(kept) }()
 	for _, id := range slices.Sorted(maps.Keys(all)) {
 		r, err := download.ParseRecord(all[id])
 		if err != nil {
@@ -154,15 +160,15 @@ func (e *Engine) restore() error {
 		if r.Manifest, err = e.store.Get(store.BucketManifests, id); err != nil {
 			return err
 		}
-		e.run(r)
+		e.run(r, e.handed.restore(r, kept))
 	}
 	return nil
 }
 
-// run makes a download and starts its goroutine.
-func (e *Engine) run(r download.Record) *download.Download {
+// run makes a download and starts its goroutine. It takes over the file that was handed over for it, if any.
+func (e *Engine) run(r download.Record, h *storage.Handed) *download.Download {
 	c := download.Config{Edge: e.edges, Disk: e.disk, Marks: marks{e.store}, Journal: e.journal, Limit: e.download, Publish: e.publish,
-		Settings: e.Settings, MayOffer: e.offers.may, CleanBoot: e.store.Clean(), Log: e.log.With("component", "download")}
+		Settings: e.Settings, MayOffer: e.offers.may, Handed: h, DropFile: e.handed.drop, CleanBoot: e.store.Clean(), Log: e.log.With("component", "download")}
 	if e.peers != nil {
 		c.Peering = e.peers
 	}
@@ -233,7 +239,7 @@ func (e *Engine) runQueue() {
 		waiting := []api.Download{}
 		for _, s := range list {
 			switch {
-			case download.Active(s.State):
+			case download.Active(s.State, s.Problem):
 				room--
 			case s.State == api.StateQueued:
 				waiting = append(waiting, s)
@@ -312,6 +318,17 @@ func (e *Engine) find(id string) (*download.Download, error) {
 
 // Add takes a request. When it returns, the wish is on disk.
 func (e *Engine) Add(ctx context.Context, r api.AddRequest) (api.Download, error) {
+	switch {
+	case e.cfg.Machine:
+		return api.Download{}, errNoFile
+	case r.Part != "":
+		return api.Download{}, &api.Error{Code: api.ErrInvalid, Message: "this service opens files itself"}
+	}
+	return e.add(ctx, newID(), r, nil)
+}
+
+// add begins a download, with the file that its owner handed over, if there is one. It takes h over if it returns nil.
+func (e *Engine) add(ctx context.Context, id string, r api.AddRequest, h *storage.Handed) (api.Download, error) {
 	if err := e.check(&r); err != nil {
 		return api.Download{}, &api.Error{Code: api.ErrInvalid, Message: err.Error()}
 	}
@@ -319,7 +336,10 @@ func (e *Engine) Add(ctx context.Context, r api.AddRequest) (api.Download, error
 		return api.Download{}, err
 	}
 	defer e.work.Done()
-	rec := download.Record{ID: newID(), Request: r, Want: api.WantRun, Added: time.Now()}
+	rec := download.Record{ID: id, Request: r, Want: api.WantRun, Added: time.Now()}
+	if h != nil {
+		rec.Owner, rec.Part = h.Owner(), h.Part()
+	}
 	if r.Paused {
 		rec.Want = api.WantPause
 	}
@@ -337,7 +357,7 @@ func (e *Engine) Add(ctx context.Context, r api.AddRequest) (api.Download, error
 		e.journal.Forget(rec.ID) // or it would come with the next start, though it was refused
 		return api.Download{}, err
 	}
-	return e.run(rec).Snapshot(), nil
+	return e.run(rec, h).Snapshot(), nil
 }
 
 // check refuses what cannot become a download, before anything changes.
@@ -451,6 +471,7 @@ func (e *Engine) forget(ctx context.Context, d *download.Download, deleteFile bo
 	e.mu.Lock()
 	delete(e.downloads, d.ID())
 	e.mu.Unlock()
+	e.handed.drop(d.ID())
 	err = <-e.journal.Forget(d.ID())
 	e.feed.remove(d.ID())
 	e.look()

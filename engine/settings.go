@@ -41,7 +41,9 @@ func (e *Engine) loadSettings() error {
 // others, the defaults. e.mu is held, or nobody else knows e yet.
 func (e *Engine) apply() {
 	s := api.DefaultSettings()
-	s.Dir = defaultDir()
+	if !e.cfg.Machine { // otherwise each user has their own
+		s.Dir = defaultDir()
+	}
 	patch(&s, e.cfg.Policy.Settings, nil)
 	patch(&s, e.settings, e.cfg.Policy.Locked)
 	e.inForce = s

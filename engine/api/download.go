@@ -36,6 +36,23 @@ const (
 	VerdictUnverified Verdict = "unverified" // nothing to verify against
 )
 
+// Errand is what only its owner's session can do for a download of a machine's service, which has no right to any
+// user's folder: it owns bytes, the session owns names. engine/client.Agent does errands.
+type Errand struct {
+	Kind ErrandKind `json:"kind"`
+	Dir  string     `json:"dir"`            // absolute
+	Part string     `json:"part"`           // the unfinished file in Dir
+	Name string     `json:"name,omitempty"` // it is to have in the end, or another if that is taken; empty: not known yet
+}
+
+// ErrandKind says what is to be done.
+type ErrandKind string
+
+const (
+	ErrandHand ErrandKind = "hand" // open Part and hand it over
+	ErrandName ErrandKind = "name" // all bytes are durable: give the file its name, and hand it over under that
+)
+
 // Download is a snapshot of one download. Rates are bytes a second over the last seconds.
 type Download struct {
 	ID        string  `json:"id"`
@@ -68,6 +85,8 @@ type Download struct {
 	Edges      int   `json:"edges"`       // in use
 
 	Problem  *Problem   `json:"problem"`
+	Owner    string     `json:"owner,omitempty"`  // of a machine's service: the user whose download it is, a uid or SID
+	Errand   *Errand    `json:"errand,omitempty"` // what it waits for its owner to do
 	SHA256   string     `json:"sha256,omitempty"` // hex, of the whole file, when complete
 	Checksum string     `json:"checksum,omitempty"`
 	Shared   bool       `json:"shared"` // complete and offered to peers
@@ -142,4 +161,5 @@ type AddRequest struct {
 	Priority   int               `json:"priority,omitempty"`
 	RateLimit  int64             `json:"rate_limit,omitempty"`  // bytes a second; 0: none
 	AllowLocal bool              `json:"allow_local,omitempty"` // redirects may lead to private addresses
+	Part       string            `json:"part,omitempty"`        // to a machine's service: name in Dir of the empty file that comes with the request
 }

@@ -7,6 +7,13 @@ const LocalHost = "tributary.local"
 // MaxBody is the longest request body that the service reads, in bytes.
 const MaxBody = 1 << 20
 
+// FileRequest is the body of POST /v1/downloads/{id}/file and POST /v1/downloads/{id}/name, with which an open file
+// comes. How it comes is the system's affair: over a Unix socket its descriptor travels beside the request's first
+// bytes (SCM_RIGHTS).
+type FileRequest struct {
+	Name string `json:"name"` // of the file, in the folder of the download
+}
+
 // MoveRequest is the body of POST /v1/downloads/{id}/move.
 type MoveRequest struct {
 	Priority int `json:"priority"` // order in the queue, smaller first

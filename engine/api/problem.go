@@ -41,6 +41,7 @@ const (
 	CodeFileTouched     = "file_touched"
 	CodeBadURL          = "bad_url"
 	CodeBlockedAddress  = "blocked_address" // a public address led to a private one
+	CodeNeedsOwner      = "needs_owner"     // only the owner's session can go on, see Errand
 	CodeInternal        = "internal"
 )
 
@@ -51,6 +52,8 @@ const (
 	ErrConflict = "conflict"  // not in this state
 	ErrDenied   = "denied"    // another user's, or locked by an administrator
 	ErrInternal = "internal"
+	// ErrNeedsFile is a machine's service that must be handed an open file with this call.
+	ErrNeedsFile = "needs_file"
 )
 
 // Error is what crosses the socket when a call fails: a code for machines, a sentence for people.

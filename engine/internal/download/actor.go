@@ -44,6 +44,7 @@ type actor struct {
 
 	manifest *manifest.Manifest
 	file     *storage.Object // open part file, or finished file that is shared
+	handed   *storage.Handed // with an owner: the file that they opened; nil: they have yet to do that
 	act      *activity       // what is under way; nil at rest
 
 	shared      Swarm  // of a finished object
@@ -70,7 +71,7 @@ type activity struct {
 func (act *activity) stopping() bool { return act.ctx.Err() != nil }
 
 func newActor(c Config, r Record, d *Download) *actor {
-	a := &actor{cfg: c, handle: d, rec: r, log: c.Log.With("download", r.ID)}
+	a := &actor{cfg: c, handle: d, rec: r, handed: c.Handed, log: c.Log.With("download", r.ID)}
 	if limit := r.Request.RateLimit; limit > 0 {
 		a.own = budget.NewLimiter(float64(limit))
 	}
@@ -112,6 +113,10 @@ func (a *actor) startIfWanted() {
 		return
 	}
 	a.problem = nil
+	if a.needsFile() {
+		a.askOwner(needsFileProblem())
+		return
+	}
 	a.handle.takeFailure() // of an earlier activity's file
 	if a.rec.Started == nil {
 		now := time.Now()
@@ -213,6 +218,10 @@ func (a *actor) pause() error {
 }
 
 func (a *actor) resume() error {
+	a.dropDeleted()
+	if a.needsFile() {
+		return &api.Error{Code: api.ErrNeedsFile, Message: "its file must be handed over again by its owner, with: tributaryctl resume " + a.rec.ID}
+	}
 	if a.rec.Want == api.WantRun && a.rec.Problem == nil && a.retry == nil {
 		return nil
 	}
@@ -234,7 +243,7 @@ func (a *actor) setAdmitted(admitted bool) {
 		a.admitted = true
 		a.startIfWanted()
 	case admitted:
-	case Active(a.state) && a.state != api.StateFinishing:
+	case Active(a.state, a.problem) && a.state != api.StateFinishing:
 		a.admitted = false
 		a.stopRetry()
 		a.stopActivity()
@@ -256,11 +265,13 @@ func (a *actor) remove(deleteFile bool) {
 	case !a.rec.Complete:
 		a.report(left, "cancelled", "")
 		a.discardPart()
+	case a.rec.Owner != "": // whoever removes it for them deletes it
 	case deleteFile:
 		if err := os.Remove(a.rec.Path); err != nil && !errors.Is(err, os.ErrNotExist) {
 			a.log.Warn("deleting a finished file", "err", err)
 		}
 	}
+	a.dropHanded()
 	a.removed = true
 }
 
@@ -342,13 +353,19 @@ func (a *actor) retryDue() {
 // lookForRoom asks, in a worker, whether the disk has room for the rest. To start only to fail again would write
 // to a disk that is full.
 func (a *actor) lookForRoom() {
-	dir, need := a.dir(), int64(0)
+	dir, need, handed := a.dir(), int64(0), a.handed
 	if total := a.total(); total > 0 {
 		need = total - a.rec.FromEdge - a.rec.FromPeers
 	}
 	d := a.handle
 	a.goWorker(func() {
-		full := errors.Is(storage.CheckSpace(dir, need), storage.ErrDiskFull)
+		var err error
+		if handed != nil {
+			err = handed.CheckSpace(need)
+		} else {
+			err = storage.CheckSpace(dir, need)
+		}
+		full := errors.Is(err, storage.ErrDiskFull)
 		d.post(func(a *actor) {
 			switch {
 			case a.state != api.StateWaiting || a.retry != nil: // the user was faster

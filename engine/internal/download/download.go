@@ -36,6 +36,8 @@ type Config struct {
 	Publish   func(api.Download)
 	Settings  func() api.Settings
 	MayOffer  func(id string) bool // the finished object fits what the user gives to sharing; nil: always
+	Handed    *storage.Handed      // the file, from its owner, and the download's from now on; nil: opened by its path, or not yet handed over
+	DropFile  func(id string)      // the file that was handed over is not needed any more; may be nil without owners
 	CleanBoot bool                 // the last run of the service ended properly: file sizes and times may be trusted
 	Log       *slog.Logger
 }
@@ -232,6 +234,7 @@ func (a *actor) end() {
 	a.leaveSharing()
 	a.waitForWorkers() // one may be opening the finished file
 	a.closeObject()
+	a.closeHanded()
 	if a.saved != sha256.Sum256(a.rec.encode()) {
 		if err := <-a.save(); err != nil {
 			a.log.Error("the last state of a download could not be saved", "err", err)

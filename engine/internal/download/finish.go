@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -46,7 +47,7 @@ func (a *actor) finish(t *transfer) {
 		if err == nil && problem == nil {
 			path, err = file.Finish(act.ctx, func(ident storage.Identity) error {
 				rec := rec
-				rec.File = &ident
+				rec.File, rec.SHA256 = &ident, sum
 				return <-journal.Save(rec.ID, rec.encode())
 			})
 		}
@@ -60,12 +61,14 @@ func (a *actor) finished(act *activity, path, sum string, problem *api.Problem, 
 	}
 	switch {
 	case path != "":
-		a.complete(path, sum)
+		a.complete(path, sum, a.file.Identity())
 		if !act.stopping() {
 			a.keepSharing(act)
 			a.isComplete()
 		}
 	case act.stopping(): // the next start checks again
+	case errors.Is(err, storage.ErrOwnerNames):
+		a.awaitName(sum)
 	case problem != nil:
 		a.trouble(*problem, 0, false)
 		a.discardPart()
@@ -76,11 +79,11 @@ func (a *actor) finished(act *activity, path, sum string, problem *api.Problem, 
 }
 
 // complete records that the file has its name; nothing takes that back.
-func (a *actor) complete(path, sum string) {
+func (a *actor) complete(path, sum string, ident storage.Identity) {
 	now := time.Now()
 	a.rec.Complete, a.rec.Finished, a.rec.SHA256 = true, &now, sum
 	a.rec.Path, a.rec.Name = path, filepath.Base(path)
-	a.rec.File = new(a.file.Identity())
+	a.rec.File = &ident
 	a.problem = nil
 	a.rec.happened("Complete: %s from the edge, %s from peers", bytesText(a.rec.FromEdge), bytesText(a.rec.FromPeers))
 	a.log.Info("download complete", "path", path, "edge", a.rec.FromEdge, "peers", a.rec.FromPeers, "wasted", a.rec.Wasted)

@@ -18,6 +18,8 @@ type Record struct {
 	Want     api.Want
 	Complete bool
 	Problem  *api.Problem // set: failed, waits for the user
+	Owner    string       // the user who opens and names the file; empty: we do
+	Part     string       // with an owner: what the unfinished file is called in Request.Dir
 	Name     string
 	Path     string
 	Started  *time.Time

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -149,7 +148,10 @@ func (a *actor) discardPart() {
 
 func (a *actor) deletePart() (err error) {
 	if a.file == nil {
-		if a.file, err = a.cfg.Disk.Reopen(context.WithoutCancel(a.ctx), a.rec.ID, *a.rec.File, a.layout(), nil, false); err != nil {
+		if a.needsFile() {
+			return nil // its owner has it, and will be told that it is not needed
+		}
+		if a.file, err = a.disk().reopen(context.WithoutCancel(a.ctx), *a.rec.File, a.layout(), nil, false); err != nil {
 			return err
 		}
 	}
@@ -178,15 +180,15 @@ func (a *actor) reserve(act *activity) {
 	}
 	name = storage.SafeName(name)
 	layout, rec := a.layout(), a.rec
-	d, cfg := a.handle, a.cfg
+	d, disk := a.handle, a.disk()
 	verify := a.verifier()
 	a.goWorker(func() {
 		var file *storage.Object
 		var err error
 		if rec.File == nil {
-			file, err = createFile(act.ctx, cfg, rec.ID, dir, name, layout)
+			file, err = disk.createFile(act.ctx, dir, name, layout)
 		} else {
-			file, err = reopenFile(act.ctx, cfg, &rec, layout, verify)
+			file, err = disk.reopenFile(act.ctx, &rec, layout, verify)
 		}
 		d.post(func(a *actor) {
 			switch {
@@ -200,6 +202,7 @@ func (a *actor) reserve(act *activity) {
 				if p.Code == api.CodeFileTouched {
 					a.rec.File = nil // Resume makes a new one
 					a.discardPart()
+					a.dropHanded() // its owner then does
 				}
 				a.trouble(p, retry, passing)
 			default:
@@ -207,45 +210,6 @@ func (a *actor) reserve(act *activity) {
 			}
 		})
 	})
-}
-
-func createFile(ctx context.Context, c Config, id, dir, name string, l storage.Layout) (*storage.Object, error) {
-	// Marks of an earlier file would make a later run take holes of this one for durable pieces.
-	if err := c.Marks.ClearDurable(id, nil); err != nil {
-		return nil, err
-	}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return nil, fmt.Errorf("%w: %w", storage.ErrFolder, err)
-	}
-	return c.Disk.Create(ctx, id, dir, name, l)
-}
-
-// reopenFile opens the part file of an earlier run and hashes what cannot be trusted; verify is nil if there are no
-// hashes.
-func reopenFile(ctx context.Context, c Config, r *Record, l storage.Layout, verify func(int, []byte) bool) (*storage.Object, error) {
-	durable, err := c.Marks.Durable(r.ID)
-	if err != nil {
-		return nil, err
-	}
-	file, err := c.Disk.Reopen(ctx, r.ID, *r.File, l, durable, c.CleanBoot)
-	if err != nil || verify == nil {
-		return file, err
-	}
-	doubtful, err := file.Doubtful()
-	if err == nil && r.Suspect {
-		for i := range file.Progress().Pieces {
-			if file.Verified(i) {
-				doubtful = append(doubtful, i)
-			}
-		}
-	}
-	if err == nil {
-		_, err = file.Recheck(ctx, doubtful, verify)
-	}
-	if err != nil {
-		return nil, errors.Join(err, file.Close(context.WithoutCancel(ctx)))
-	}
-	return file, nil
 }
 
 // dir is the folder that the file is in, or will be.

@@ -1,7 +1,6 @@
 package download
 
 import (
-	"context"
 	"errors"
 	"time"
 
@@ -38,6 +37,7 @@ func (a *actor) updateSharing() {
 	case !a.shareable():
 		a.leaveSharing()
 		a.closeObject()
+		a.dropHanded()
 	case a.shared == nil:
 		a.openShared()
 	}
@@ -46,7 +46,7 @@ func (a *actor) updateSharing() {
 
 // openShared opens the finished file for reading, in a worker, and joins its swarm.
 func (a *actor) openShared() {
-	if a.opening || a.rec.File == nil {
+	if a.opening || a.rec.File == nil || a.rec.Owner != "" && a.handed == nil {
 		return
 	}
 	if a.file != nil {
@@ -55,10 +55,10 @@ func (a *actor) openShared() {
 	}
 	a.opening = true
 	a.handle.takeFailure() // of the file when it was open before
-	d, cfg, ident, id, layout := a.handle, a.cfg, a.rec.File, a.rec.ID, a.layout()
+	d, disk, ident, layout := a.handle, a.disk(), a.rec.File, a.layout()
 	ctx := a.ctx
 	a.goWorker(func() {
-		file, err := openFinished(ctx, cfg, id, *ident, layout)
+		file, err := disk.openFinished(ctx, *ident, layout)
 		d.post(func(a *actor) {
 			a.opening = false
 			switch {
@@ -85,22 +85,6 @@ func (a *actor) notSharedAnyMore(err error) {
 		a.save()
 	}
 	a.dirty = true
-}
-
-// openFinished opens a finished file if it is what it was when it was finished.
-func openFinished(ctx context.Context, c Config, id string, ident storage.Identity, l storage.Layout) (*storage.Object, error) {
-	durable, err := c.Marks.Durable(id)
-	if err != nil {
-		return nil, err
-	}
-	file, err := c.Disk.Reopen(ctx, id, ident, l, durable, true)
-	if err != nil {
-		return nil, err
-	}
-	if p := file.Progress(); p.Verified < p.Pieces {
-		return nil, errors.Join(storage.ErrTouched, file.Close(ctx))
-	}
-	return file, nil
 }
 
 func (a *actor) joinShared() {

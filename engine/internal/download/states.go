@@ -15,11 +15,14 @@ var allowed = map[api.State]map[string]bool{
 	api.StateFailed:      {"pause": false, "resume": true},
 }
 
-// Active tells whether a download in this state takes a place in the queue.
-func Active(s api.State) bool {
+// Active tells whether a download takes a place in the queue. One that waits for its owner, who may be away for weeks,
+// keeps nobody else waiting.
+func Active(s api.State, p *api.Problem) bool {
 	switch s {
-	case api.StateResolving, api.StateDownloading, api.StateFinishing, api.StateWaiting:
+	case api.StateResolving, api.StateDownloading, api.StateFinishing:
 		return true
+	case api.StateWaiting:
+		return p == nil || p.Code != api.CodeNeedsOwner
 	}
 	return false
 }

@@ -37,32 +37,39 @@ func checkSpace(v volume, need int64) error {
 // never opens what is there: if name or its part is taken, it uses "name (2)" and so on. The caller
 // stores Identity before it writes, so that the part can be found again.
 func (c *Committer) Create(ctx context.Context, id, dir, name string, l Layout) (*Object, error) {
-	o, err := c.create(ctx, id, dir, name, l)
+	return c.create(ctx, id, &place{dir: dir}, name, l)
+}
+
+func (c *Committer) create(ctx context.Context, id string, p *place, name string, l Layout) (*Object, error) {
+	o, err := c.createAt(ctx, id, p, name, l)
 	if err != nil {
-		return nil, fmt.Errorf("create %s: %w", filepath.Join(dir, name), classify(err))
+		return nil, fmt.Errorf("create %s: %w", filepath.Join(p.dir, name), classify(err))
 	}
 	return o, nil
 }
 
-func (c *Committer) create(ctx context.Context, id, dir, name string, l Layout) (*Object, error) {
+func (c *Committer) createAt(ctx context.Context, id string, p *place, name string, l Layout) (*Object, error) {
 	if err := l.validate(); err != nil {
 		return nil, err
 	}
 	if err := checkComponent(name); err != nil {
 		return nil, err
 	}
-	if !filepath.IsAbs(dir) {
-		return nil, fmt.Errorf("%q is no absolute path", dir)
+	if !filepath.IsAbs(p.dir) {
+		return nil, fmt.Errorf("%q is no absolute path", p.dir)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	folder, err := c.open(dir)
-	if err != nil {
+	p.layout = l
+	now := name
+	if p.handed != nil {
+		now = p.handed.part
+	}
+	if err := p.open(c.open, now); err != nil {
 		return nil, err
 	}
-	p := &place{dir: dir, folder: folder, layout: l}
-	v, err := folder.Volume()
+	v, err := p.folder.Volume()
 	if err == nil {
 		err = checkSpace(v, l.Length)
 	}
@@ -82,6 +89,9 @@ func (c *Committer) newObject(id string, p *place, stage Stage, v volume) *Objec
 	key := v.id
 	if key == "" {
 		key = p.dir
+	}
+	if p.handed != nil { // no disk that a user lets hang keeps another's downloads waiting
+		key = p.handed.owner + " " + key
 	}
 	geo := newGeometry(p.layout)
 	name, write := p.part, true
@@ -110,14 +120,19 @@ func (c *Committer) newObject(id string, p *place, stage Stage, v volume) *Objec
 //
 // The error is ErrVolumeLost if the disk is not there, ErrMissing if the file is not.
 func (c *Committer) Reopen(ctx context.Context, id string, ident Identity, l Layout, durable Bitmap, clean bool) (*Object, error) {
-	o, err := c.reopen(ctx, id, ident, l, durable, clean)
+	return c.reopen(ctx, id, nil, ident, l, durable, clean)
+}
+
+func (c *Committer) reopen(ctx context.Context, id string, h *Handed, ident Identity, l Layout, durable Bitmap, clean bool) (*Object, error) {
+	p := &place{dir: ident.Dir, handed: h, part: ident.Part, name: ident.Name, layout: l}
+	o, err := c.reopenPlace(ctx, id, p, ident, l, durable, clean)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", filepath.Join(ident.Dir, ident.Part), classify(err))
 	}
 	return o, nil
 }
 
-func (c *Committer) reopen(ctx context.Context, id string, ident Identity, l Layout, durable Bitmap, clean bool) (*Object, error) {
+func (c *Committer) reopenPlace(ctx context.Context, id string, p *place, ident Identity, l Layout, durable Bitmap, clean bool) (*Object, error) {
 	if err := l.validate(); err != nil {
 		return nil, err
 	}
@@ -129,14 +144,17 @@ func (c *Committer) reopen(ctx context.Context, id string, ident Identity, l Lay
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	folder, err := c.open(ident.Dir)
+	now := ident.Part
+	if ident.Stage == StageComplete {
+		now = ident.Name
+	}
+	err := p.open(c.open, now)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, c.gone(ident)
 	}
 	if err != nil {
 		return nil, err
 	}
-	p := &place{dir: ident.Dir, folder: folder, part: ident.Part, name: ident.Name, layout: l}
 	o, err := c.reopenAt(id, p, ident, durable, clean)
 	if err != nil {
 		_ = p.close() // err says what matters
@@ -163,6 +181,9 @@ func (c *Committer) reopenAt(id string, p *place, ident Identity, durable Bitmap
 	there, err := p.folder.Exists(name)
 	if err != nil {
 		return nil, err
+	}
+	if !there && p.handed != nil {
+		return nil, ErrMissing
 	}
 	if !there {
 		return nil, c.gone(ident)

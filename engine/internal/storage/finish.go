@@ -35,6 +35,9 @@ func (o *Object) Path() string {
 // is given, without replacing anything: if it was taken meanwhile, renaming is called again with
 // another one. Store Identity afterwards, and it is complete. The object stays readable.
 //
+// A file that was handed to us ends with ErrOwnerNames, once all is durable and the name stored: its owner gives it,
+// and the caller then stores an Identity with that name and StageComplete.
+//
 // Finish may be called again after an error, unless the object has failed, and does nothing when the
 // object is complete. One call at a time.
 func (o *Object) Finish(ctx context.Context, renaming func(Identity) error) (path string, err error) {
@@ -107,6 +110,9 @@ func (o *Object) rename(renaming func(Identity) error) error {
 		err = o.files.move(func() error { return o.place.rename() }, o.place.opener(name, false))
 		if errors.Is(err, fs.ErrExist) {
 			continue
+		}
+		if errors.Is(err, ErrOwnerNames) {
+			return err // all is durable, and the name was promised: nothing has failed
 		}
 		if err != nil { // which name it has is for Reopen to find out
 			err = classify(err)

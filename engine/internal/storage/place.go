@@ -14,13 +14,24 @@ const maxTries = 1000
 // place knows where an object's files have their names. What happens to their bytes is the business
 // of files, which gets them only as open files, and so could as well be given descriptors.
 type place struct {
-	dir    string // absolute
-	folder folder // of dir
+	dir    string  // absolute
+	handed *Handed // the file that is used instead of any in dir; nil: we open what is in dir
+	folder folder  // of dir
 	part   string
 	name   string
 	layout Layout
 	inner  folder // of part or name, if the object is a folder; nil while closed
 	made   []FileIdentity
+}
+
+// open opens the folder by its path; or, if a file of it was handed to us, shows that alone, under the name now.
+func (p *place) open(path func(string) (folder, error), now string) (err error) {
+	if p.handed != nil {
+		p.folder = handedFolder{p.handed, now}
+		return nil
+	}
+	p.folder, err = path(p.dir)
+	return err
 }
 
 // numbered returns the n-th name to try: "a.tar (2).gz" would be no archive, so a short ".tar" stays.
@@ -44,6 +55,9 @@ func (p *place) create(name string) error {
 		p.made = nil
 		p.name = numbered(name, n)
 		p.part = p.name + partSuffix
+		if p.handed != nil {
+			p.part = p.handed.part // it was made before anybody knew the name
+		}
 		taken, err := p.folder.Exists(p.name)
 		if err != nil {
 			return err
