@@ -54,7 +54,7 @@ func (e *Engine) Sharing() api.SharingStatus {
 	s := e.ledger.status()
 	s.Sharing = settings.Sharing
 	if rest := e.ledger.paused(settings); rest != nil {
-		s.PausedWhy, s.Paused = rest.Text, &rest.Phrase
+		s.PausedWhy, s.Paused = rest.English(), rest
 	}
 	for _, d := range e.List() {
 		if d.Shared {

@@ -178,7 +178,7 @@ func (u *uploads) status() (s api.SharingStatus) {
 }
 
 // paused says why sharing rests although it is on; nil if it does not.
-func (u *uploads) paused(s api.Settings) *budget.Rest {
+func (u *uploads) paused(s api.Settings) *api.Phrase {
 	now := time.Now()
 	u.mu.Lock()
 	sent := u.months[now.Format(month)]

@@ -80,9 +80,11 @@ type Download struct {
 	EdgeRate   int64 `json:"edge_rate"`
 	PeerRate   int64 `json:"peer_rate"`
 	UploadRate int64 `json:"upload_rate"`
-	ETASeconds int64 `json:"eta_seconds"` // -1 while unknown
-	Peers      int   `json:"peers"`       // connected
-	Edges      int   `json:"edges"`       // in use
+	ETASeconds int64 `json:"eta_seconds"`           // -1 while unknown
+	Peers      int   `json:"peers"`                 // connected
+	Edges      int   `json:"edges"`                 // in use
+	Limit      int64 `json:"limit,omitempty"`       // the user's own, where it is what limits the rate; else 0
+	EdgeSilent bool  `json:"edge_silent,omitempty"` // no edge answers at the moment
 
 	Problem  *Problem   `json:"problem"`
 	Owner    string     `json:"owner,omitempty"`  // of a machine's service: the user whose download it is, a uid or SID
@@ -137,12 +139,14 @@ type Detail struct {
 	PieceLength int64      `json:"piece_length"`
 	Timeline    []Happened `json:"timeline"` // the last 200
 	Why         string     `json:"why"`      // what limits the speed
+	WhySay      Phrase     `json:"why_say,omitzero"`
 }
 
 // Happened is one entry of a download's timeline.
 type Happened struct {
 	Time time.Time `json:"time"`
 	Text string    `json:"text"`
+	Say  Phrase    `json:"say,omitzero"` // Text for other languages
 }
 
 // AddRequest asks for a download. Only URL is needed. Either all of it is taken or nothing changes.

@@ -23,6 +23,8 @@ type Problem struct {
 	Remedy   string     `json:"remedy,omitempty"`
 	Severity Severity   `json:"severity"`
 	Since    time.Time  `json:"since"`
+	Say      Phrase     `json:"say,omitzero"`       // Text for other languages
+	Do       Phrase     `json:"do,omitzero"`        // Remedy for other languages
 	RetryAt  *time.Time `json:"retry_at,omitempty"` // nil: waits for the user or for the cause to go
 }
 

@@ -29,28 +29,23 @@ type Surroundings struct {
 	VPN       bool
 }
 
-// Rest is why sharing rests although it is on.
-type Rest struct {
-	Text   string // English
-	Phrase api.Phrase
-}
-
 // Paused says why nothing is sent at the moment although sharing is on; nil if it is. month is what was sent in this
 // calendar month, in bytes.
-func Paused(s api.Settings, month int64, around Surroundings, now time.Time) *Rest {
+func Paused(s api.Settings, month int64, around Surroundings, now time.Time) *api.Phrase {
+	say := func(code string, args ...string) *api.Phrase { return new(api.Say(code, args...)) }
 	switch {
 	case s.Sharing == api.SharingOff:
 		return nil
 	case s.MonthlyUpload > 0 && month >= s.MonthlyUpload:
-		return &Rest{"the monthly volume has been used up", api.Phrase{Code: api.SayRestsMonth}}
+		return say(api.SayRestsMonth)
 	case !within(s.ShareHours, now):
-		return &Rest{"outside the hours of sharing, " + s.ShareHours, api.Phrase{Code: api.SayRestsHours, Args: map[string]string{"hours": s.ShareHours}}}
+		return say(api.SayRestsHours, "hours", s.ShareHours)
 	case around.OnBattery && (around.Charge < s.BatteryLevel || s.BatteryLevel >= 100):
-		return &Rest{fmt.Sprintf("this computer runs on its battery (%d%%)", around.Charge), api.Phrase{Code: api.SayRestsBattery, Args: map[string]string{"percent": strconv.Itoa(around.Charge)}}}
+		return say(api.SayRestsBattery, "percent", strconv.Itoa(around.Charge))
 	case around.Metered && !s.ShareMetered:
-		return &Rest{"this network is paid for by volume", api.Phrase{Code: api.SayRestsMetered}}
+		return say(api.SayRestsMetered)
 	case around.VPN && !s.ShareVPN:
-		return &Rest{"this computer is connected through a VPN", api.Phrase{Code: api.SayRestsVPN}}
+		return say(api.SayRestsVPN)
 	}
 	return nil
 }

@@ -51,7 +51,7 @@ func TestWhereSharingRests(t *testing.T) {
 			tt.settings.Sharing = sharing
 			got, want := "", tt.want
 			if rest := Paused(tt.settings, 0, tt.around, time.Now()); rest != nil {
-				got = rest.Phrase.Code
+				got = rest.Code
 			}
 			if sharing == api.SharingOff {
 				want = ""

@@ -211,7 +211,7 @@ func (a *actor) pause() error {
 	a.problem, a.lasting = nil, nil
 	a.admitted = false
 	if a.state != api.StatePaused {
-		a.rec.happened("Paused")
+		a.rec.happened(api.SayPaused)
 	}
 	a.setState(api.StatePaused)
 	return nil
@@ -229,7 +229,7 @@ func (a *actor) resume() error {
 	a.rec.Problem, a.problem, a.lasting = nil, nil, nil
 	a.stopRetry()
 	a.retryWait, a.wrong = 0, 0
-	a.rec.happened("Resumed")
+	a.rec.happened(api.SayResumed)
 	a.setState(api.StateQueued)
 	a.startIfWanted()
 	return nil
@@ -291,7 +291,7 @@ func (a *actor) trouble(p api.Problem, retryAfter time.Duration, passing bool) {
 	if !passing {
 		a.rec.Problem = &p
 		a.admitted = false
-		a.rec.happened("Stopped: %s", p.Text)
+		a.rec.happenedTo(api.SayStopped, &p)
 		a.log.Info("download failed", "code", p.Code, "text", p.Text)
 		a.setState(api.StateFailed)
 		a.report(left, "failed", p.Code)
@@ -303,7 +303,7 @@ func (a *actor) trouble(p api.Problem, retryAfter time.Duration, passing bool) {
 		retryAfter = jitter(a.retryWait)
 	}
 	if !again {
-		a.rec.happened("Waiting: %s", p.Text)
+		a.rec.happenedTo(api.SayWaiting, &p)
 		a.log.Info("download waits", "code", p.Code, "text", p.Text, "retry", retryAfter.Round(time.Millisecond))
 	}
 	a.waitFor(retryAfter)

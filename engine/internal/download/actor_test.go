@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -462,7 +463,7 @@ func TestSharedObjectAtRestIsSilent(t *testing.T) {
 func TestTimelineKeepsTheLatest(t *testing.T) {
 	var r Record
 	for i := range 1000 {
-		r.happened("%d", i)
+		r.happened(strconv.Itoa(i))
 	}
 	if n := len(r.Timeline); n != timelineLength || r.Timeline[n-1].Text != "999" {
 		t.Errorf("%d entries, the last %q", n, r.Timeline[n-1].Text)

@@ -360,7 +360,7 @@ func commandOf(name string, apply func(*actor) error, reply chan<- error) comman
 func TestRecordSurvivesJSON(t *testing.T) {
 	r := record("https://example.com/x")
 	r.FromEdge, r.ReportID = 7, [16]byte{1, 2, 3}
-	r.happened("Started %d", 1)
+	r.happened(api.SayGoingOn, "percent", "1")
 	got, err := ParseRecord(r.encode())
 	if err != nil || got.FromEdge != 7 || got.ReportID != r.ReportID || len(got.Timeline) != 1 {
 		t.Errorf("ParseRecord = %+v, %v", got, err)

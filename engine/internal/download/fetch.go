@@ -155,13 +155,12 @@ func (a *actor) wrongBytes(t *transfer, n int64) {
 // wrongBytesError counts one more wrong piece of an edge, and says what that means.
 func (a *actor) wrongBytesError() *edge.Error {
 	a.wrong++
-	e := &edge.Error{Kind: edge.Temporary, Code: api.CodeChanged, Err: errWrongBytes,
-		Text:   "The server sent bytes that do not match the publisher's description; they were thrown away.",
-		Remedy: "The publisher may have replaced the file. It is tried again."}
+	kind, do := edge.Temporary, api.DoWait
 	if a.wrong > maxWrong {
-		e.Kind = edge.Protocol
-		e.Remedy = "The server's copy is not what the publisher signed. Resume later, or tell the publisher."
+		kind, do = edge.Protocol, api.DoLaterOrTell
 	}
+	e := edge.Fault(kind, api.CodeChanged, api.Say(api.SayEdgeWrongBytes), do)
+	e.Err = errWrongBytes
 	return e
 }
 
@@ -202,7 +201,7 @@ func (a *actor) edgeFailed(t *transfer, err error) {
 	if a.lasting == nil || a.lasting.Code != p.Code {
 		p.Since = now
 		a.lasting = &p
-		a.rec.happened("The server failed: %s", p.Text)
+		a.rec.happenedTo(api.SayServerFailed, &p)
 	}
 	if t.swarm != nil && t.counted.Delivering == 0 { // peers are looked for on and on, so this may last
 		p.Since, p.RetryAt = a.lasting.Since, new(t.edgeRetry)
@@ -220,7 +219,7 @@ func (a *actor) beginStream(t *transfer) {
 		a.finish(t)
 		return
 	case p.Verified > 0 && a.manifest == nil:
-		a.rec.happened("This server cannot go on where it stopped; starting again from the beginning")
+		a.rec.happened(api.SayFromStart)
 		t.act.transfer = nil
 		a.discardPart()
 		a.reserve(t.act)

@@ -85,7 +85,7 @@ func (a *actor) complete(path, sum string, ident storage.Identity) {
 	a.rec.Path, a.rec.Name = path, filepath.Base(path)
 	a.rec.File = &ident
 	a.problem = nil
-	a.rec.happened("Complete: %s from the edge, %s from peers", bytesText(a.rec.FromEdge), bytesText(a.rec.FromPeers))
+	a.rec.happened(api.SayComplete, "edge_bytes", number(a.rec.FromEdge), "peer_bytes", number(a.rec.FromPeers))
 	a.log.Info("download complete", "path", path, "edge", a.rec.FromEdge, "peers", a.rec.FromPeers, "wasted", a.rec.Wasted)
 }
 

@@ -2,7 +2,6 @@ package download
 
 import (
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -16,13 +15,18 @@ const diskPoll = 5 * time.Second
 
 func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d/2+1) }
 
+// problem makes one of a phrase and the code of what to do.
+func problem(code, title string, say api.Phrase, do string) api.Problem {
+	advice := api.Say(do)
+	return api.Problem{Code: code, Title: title, Severity: api.SeverityError, Say: say, Text: say.English(), Do: advice, Remedy: advice.English()}
+}
+
 func internalProblem(err error) api.Problem {
-	return api.Problem{Code: api.CodeInternal, Title: "Internal error", Text: "Something unexpected went wrong: " + err.Error() + ".",
-		Remedy: "It is tried again. If it stays, run: tributaryctl diagnostics", Severity: api.SeverityError}
+	return problem(api.CodeInternal, "Internal error", api.Say(api.SayInternal, "detail", err.Error()), api.DoTriedDiagnostic)
 }
 
 func edgeProblem(e *edge.Error) api.Problem {
-	p := api.Problem{Code: e.Code, Title: edgeTitle(e), Text: e.Text, Remedy: e.Remedy, Severity: api.SeverityError}
+	p := api.Problem{Code: e.Code, Title: edgeTitle(e), Text: e.Text, Remedy: e.Remedy, Say: e.Say, Do: e.Do, Severity: api.SeverityError}
 	if e.Kind == edge.Temporary {
 		p.Severity = api.SeverityWarning
 	}
@@ -49,39 +53,24 @@ func edgeTitle(e *edge.Error) string {
 }
 
 func manifestProblem(err error) api.Problem {
-	return api.Problem{Code: api.CodeManifest, Title: "The publisher's description is not acceptable", Severity: api.SeverityError,
-		Text:   fmt.Sprintf("The publisher's description of this file was refused: %v. Nothing was downloaded.", err),
-		Remedy: "Tell the publisher."}
+	return problem(api.CodeManifest, "The publisher's description is not acceptable", api.Say(api.SayManifestRefused, "detail", err.Error()), api.DoTellPublisher)
 }
 
 func folderProblem() api.Problem {
-	return api.Problem{Code: api.CodeManifest, Title: "Several files", Severity: api.SeverityError,
-		Text: "This link names a folder of several files, which this version cannot download as one.", Remedy: "Ask the publisher for single files."}
+	return problem(api.CodeManifest, "Several files", api.Say(api.SaySeveralFiles), api.DoSingleFiles)
 }
 
 // diskTrouble turns a storage error into a problem, and says whether it may pass by itself.
 func diskTrouble(err error) (p api.Problem, retry time.Duration, passing bool) {
-	p = api.Problem{Severity: api.SeverityError, Text: err.Error() + "."}
 	switch {
 	case errors.Is(err, storage.ErrDiskFull):
-		p.Code, p.Title = api.CodeDiskFull, "The disk is full"
-		p.Text = "There is not enough room on the disk for this file. What has been downloaded is kept."
-		p.Remedy = "Free some space; the download goes on by itself."
-		return p, diskPoll, true
+		return problem(api.CodeDiskFull, "The disk is full", api.Say(api.SayDiskFull), api.DoFreeSpace), diskPoll, true
 	case errors.Is(err, storage.ErrVolumeLost):
-		p.Code, p.Title = api.CodeVolumeLost, "The disk has gone"
-		p.Text = "The disk or network drive that holds this file does not answer. Nothing is lost that was on it."
-		p.Remedy = "Connect it again; the download goes on by itself."
-		return p, diskPoll, true
+		return problem(api.CodeVolumeLost, "The disk has gone", api.Say(api.SayVolumeLost), api.DoConnectDisk), diskPoll, true
 	case errors.Is(err, storage.ErrFolder), errors.Is(err, storage.ErrReadOnly), errors.Is(err, storage.ErrNameTooLong), errors.Is(err, storage.ErrTooLarge):
-		p.Code, p.Title = api.CodeFolder, "The folder cannot be used"
-		p.Remedy = "Choose a folder that exists and that you may write to."
-		return p, 0, false
+		return problem(api.CodeFolder, "The folder cannot be used", api.Say(api.SayFolder, "detail", err.Error()), api.DoChooseFolder), 0, false
 	case errors.Is(err, storage.ErrTouched), errors.Is(err, storage.ErrMissing):
-		p.Code, p.Title = api.CodeFileTouched, "The file was changed"
-		p.Text = "Another program has changed or deleted the unfinished file."
-		p.Remedy = "Resume to start it again."
-		return p, 0, false
+		return problem(api.CodeFileTouched, "The file was changed", api.Say(api.SayFileTouched), api.DoResumeAnew), 0, false
 	}
 	return internalProblem(err), 0, true
 }
@@ -98,7 +87,5 @@ func isDiskError(err error) bool {
 }
 
 func checksumProblem(want, got string) api.Problem {
-	return api.Problem{Code: api.CodeChecksum, Title: "The checksum does not match", Severity: api.SeverityError,
-		Text:   "The downloaded file has the checksum " + got + ", but " + want + " was asked for. It has not been given its name.",
-		Remedy: "Check where the checksum comes from, or ask the site's owner. Resume downloads it again."}
+	return problem(api.CodeChecksum, "The checksum does not match", api.Say(api.SayChecksumMismatch, "got", got, "want", want), api.DoCheckSum)
 }

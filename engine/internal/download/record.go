@@ -67,8 +67,26 @@ func (r *Record) named() bool {
 
 const timelineLength = 200
 
-func (r *Record) happened(format string, args ...any) {
-	r.Timeline = append(r.Timeline, api.Happened{Time: time.Now(), Text: fmt.Sprintf(format, args...)})
+// happened writes down what a phrase says; args are as api.Say takes them.
+func (r *Record) happened(code string, args ...string) {
+	say := api.Say(code, args...)
+	r.note(say, say.English())
+}
+
+// happenedTo writes down a phrase about a problem.
+func (r *Record) happenedTo(code string, p *api.Problem) {
+	say := api.Say(code)
+	if p.Say.Code == "" { // a rare one, which is told in English alone
+		say.Of = &api.Phrase{Code: p.Text}
+		r.note(api.Phrase{}, say.English())
+		return
+	}
+	say.Of = &p.Say
+	r.note(say, say.English())
+}
+
+func (r *Record) note(say api.Phrase, text string) {
+	r.Timeline = append(r.Timeline, api.Happened{Time: time.Now(), Text: text, Say: say})
 	if n := len(r.Timeline) - timelineLength; n > 0 {
 		r.Timeline = append(r.Timeline[:0:0], r.Timeline[n:]...)
 	}

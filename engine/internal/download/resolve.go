@@ -121,12 +121,10 @@ func (a *actor) changed(now *edge.Resource, m *manifest.Manifest) bool {
 // startAnew drops what belongs to an earlier version of the file: two versions are never spliced.
 func (a *actor) startAnew() bool {
 	if a.rec.Restarts++; a.rec.Restarts > maxRestarts {
-		a.trouble(api.Problem{Code: api.CodeChanged, Title: "The file keeps changing", Severity: api.SeverityError,
-			Text:   "The file on the server changed while it was being downloaded, again and again.",
-			Remedy: "Try again later, or ask the site's owner."}, 0, false)
+		a.trouble(problem(api.CodeChanged, "The file keeps changing", api.Say(api.SayKeepsChanging), api.DoLaterOrAsk), 0, false)
 		return false
 	}
-	a.rec.happened("The file on the server has changed; starting it again from the beginning")
+	a.rec.happened(api.SayChangedAnew)
 	a.discardPart()
 	a.manifest, a.rec.Manifest, a.rec.Resource, a.rec.Validators = nil, nil, nil, nil
 	a.wrong, a.noRanges = 0, false

@@ -80,7 +80,7 @@ func (a *actor) openShared() {
 func (a *actor) notSharedAnyMore(err error) {
 	a.log.Info("finished file cannot be shared", "err", err)
 	if errors.Is(err, storage.ErrTouched) || errors.Is(err, storage.ErrMissing) {
-		a.rec.happened("No longer shared: the file was changed or moved")
+		a.rec.happened(api.SayUnshared)
 		a.rec.NotShared = true
 		a.save()
 	}

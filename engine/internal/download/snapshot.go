@@ -3,6 +3,7 @@ package download
 import (
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -81,6 +82,10 @@ func (a *actor) describeTransfer(s *api.Download, t *transfer) {
 	if t.claims > 0 {
 		s.Edges = len(t.source.Stats())
 	}
+	s.EdgeSilent = t.edgeErr != nil
+	if limit := a.limitInForce(); limit > 0 && s.Rate > limit*9/10 {
+		s.Limit = limit
+	}
 	if s.Rate > 0 && s.TotalBytes > 0 {
 		s.ETASeconds = (s.TotalBytes - s.VerifiedBytes) / s.Rate
 	}
@@ -123,11 +128,11 @@ func (a *actor) note(s api.Download) string {
 	if len(from) > 0 {
 		line = "From " + strings.Join(from, " and ")
 	}
-	if t.edgeErr != nil {
+	if s.EdgeSilent {
 		line += " · the edge does not answer"
 	}
-	if limit := a.limitInForce(); limit > 0 && s.Rate > limit*9/10 {
-		line += " · limited by your " + bytesText(limit) + "/s setting"
+	if s.Limit > 0 {
+		line += " · limited by your " + api.FormatBytes(s.Limit) + "/s setting"
 	}
 	return line
 }
@@ -140,30 +145,33 @@ func (a *actor) limitInForce() int64 {
 	return limit
 }
 
-// why says what limits the speed.
-func (a *actor) why(s api.Download) string {
+// why says what limits the speed; nothing while nothing is downloaded.
+func (a *actor) why(s api.Download) api.Phrase {
 	t := a.transfer()
-	if t == nil {
-		return ""
-	}
-	limit := a.limitInForce()
 	switch {
-	case limit > 0 && s.Rate > limit*9/10:
-		return "Your limit of " + bytesText(limit) + "/s."
+	case t == nil:
+		return api.Phrase{}
+	case s.Limit > 0:
+		return api.Say(api.SayWhyLimit, "rate", number(s.Limit))
 	case t.swarm == nil:
-		return "The edge: there are no peers for this file."
+		return api.Say(api.SayWhyNoPeers)
 	case s.Peers == 0:
-		return "The edge: no peer has been reached yet."
+		return api.Say(api.SayWhyNoneYet)
 	case t.allowance >= hybrid.Unlimited:
-		return "Edge and peers give all they have."
+		return api.Say(api.SayWhyAll)
 	default:
-		return fmt.Sprintf("Your link or the publisher's plan: peers suffice, so the edge is held to %s/s to save the publisher's bytes.", bytesText(int64(t.allowance)))
+		return api.Say(api.SayWhyHeldBack, "rate", number(int64(t.allowance)))
 	}
 }
 
+func number(n int64) string { return strconv.FormatInt(n, 10) }
+
 func (a *actor) detail() api.Detail {
 	s := a.snapshot()
-	d := api.Detail{Download: s, Timeline: a.rec.Timeline, Why: a.why(s)}
+	d := api.Detail{Download: s, Timeline: a.rec.Timeline, WhySay: a.why(s)}
+	if d.WhySay.Code != "" {
+		d.Why = d.WhySay.English()
+	}
 	t := a.transfer()
 	switch {
 	case t != nil:
@@ -213,19 +221,4 @@ func plural(n int, word string) string {
 		return "1 " + word
 	}
 	return fmt.Sprintf("%d %ss", n, word)
-}
-
-// bytesText writes a number of bytes for people, in powers of ten as disks and links are sold.
-func bytesText(n int64) string {
-	value, unit := float64(n), "B"
-	for _, u := range []string{"kB", "MB", "GB", "TB"} {
-		if value < 1000 {
-			break
-		}
-		value, unit = value/1000, u
-	}
-	if unit == "B" || value >= 100 {
-		return fmt.Sprintf("%.0f %s", value, unit)
-	}
-	return fmt.Sprintf("%.1f %s", value, unit)
 }

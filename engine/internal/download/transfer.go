@@ -102,9 +102,9 @@ func (a *actor) beginTransfer(act *activity, now time.Time) {
 	had := a.file.Progress().VerifiedLength
 	a.rec.reconcile(had)
 	if had > 0 {
-		a.rec.happened("Going on at %d%%", percent(had, a.total()))
+		a.rec.happened(api.SayGoingOn, "percent", number(int64(percent(had, a.total()))))
 	} else {
-		a.rec.happened("Started")
+		a.rec.happened(api.SayStarted)
 	}
 	mode := hybrid.EdgeOnly
 	if m := a.manifest; m != nil {
@@ -176,7 +176,7 @@ func (o observer) PieceVerified(i int, bytes int64) {
 }
 
 func (o observer) PieceRejected(i int, bytes int64) {
-	o.d.post(func(a *actor) { a.rec.happened("Peers sent a wrong piece (%s); it was dropped", bytesText(bytes)) })
+	o.d.post(func(a *actor) { a.rec.happened(api.SayWrongPiece, "bytes", number(bytes)) })
 }
 
 func (o observer) PeersChanged() {

@@ -168,8 +168,7 @@ func decoded(from location, resp *http.Response, dog *watchdog) (io.Reader, erro
 		}
 		return body, nil
 	default:
-		return nil, &Error{Kind: Refused, Code: api.CodeEdgeRefused,
-			Text: fmt.Sprintf("%s sends the file only in a compressed form that Tributary does not know (%s).", from.Hostname(), clip(e))}
+		return nil, Fault(Refused, api.CodeEdgeRefused, api.Say(api.SayCompressed, "host", from.Hostname(), "detail", clip(e)), "")
 	}
 }
 
@@ -226,8 +225,7 @@ func (s *Source) receive(ctx context.Context, r *reception, q *question, dst int
 		case errors.Is(err, io.EOF) && q.length < 0:
 			return nil
 		case errors.Is(err, io.EOF):
-			return &Error{Kind: Temporary, Code: api.CodeEdgeUnreachable, Err: io.ErrUnexpectedEOF,
-				Text: fmt.Sprintf("%s sent less than it announced.", r.host)}
+			return Fault(Temporary, api.CodeEdgeUnreachable, api.Say(api.SayCutShort, "host", r.host), "").because(io.ErrUnexpectedEOF)
 		default:
 			return transportError(ctx, r.host, err)
 		}

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/textproto"
+	"strconv"
 	"strings"
 	"time"
 
@@ -38,6 +39,7 @@ type Error struct {
 	Code       string        // one of the codes of api.Problem
 	Text       string        // a sentence for people, without secrets
 	Remedy     string        // what the user can do; may be empty
+	Say, Do    api.Phrase    // Text and Remedy for other languages; empty where those are too rare
 	RetryAfter time.Duration // 0: the server or the mirrors said nothing, see Backoff
 	Err        error         // the cause, for logs; may be nil
 }
@@ -64,24 +66,40 @@ func KindOf(err error) Kind {
 	return 0
 }
 
+// Fault makes an error of a phrase and, unless do is empty, the code of what to do.
+func Fault(kind Kind, code string, say api.Phrase, do string) *Error {
+	return (&Error{Kind: kind, Code: code}).tell(say, do)
+}
+
+// tell sets what people read.
+func (e *Error) tell(say api.Phrase, do string) *Error {
+	e.Say, e.Text, e.Do, e.Remedy = say, say.English(), api.Phrase{}, ""
+	if do != "" {
+		e.Do = api.Say(do)
+		e.Remedy = e.Do.English()
+	}
+	return e
+}
+
+func (e *Error) because(err error) *Error {
+	e.Err = err
+	return e
+}
+
 func badURL(remedy, format string, args ...any) *Error {
 	return &Error{Kind: BadURL, Code: api.CodeBadURL, Text: fmt.Sprintf(format, args...), Remedy: remedy}
 }
 
 func nonsense(host, format string, args ...any) *Error {
-	return &Error{Kind: Protocol, Code: api.CodeEdgeRefused,
-		Text: fmt.Sprintf("The answer of %s makes no sense: %s.", host, fmt.Sprintf(format, args...))}
+	return Fault(Protocol, api.CodeEdgeRefused, api.Say(api.SayNonsense, "host", host, "detail", fmt.Sprintf(format, args...)), "")
 }
 
 func changed(host, what string) *Error {
-	return &Error{Kind: Changed, Code: api.CodeChanged,
-		Text:   fmt.Sprintf("The file on %s is not the one that this download began with: %s.", host, what),
-		Remedy: "Start the download again to get the new file."}
+	return Fault(Changed, api.CodeChanged, api.Say(api.SayChanged, "host", host, "detail", what), api.DoStartAgain)
 }
 
 func noRanges(host, why string) *Error {
-	return &Error{Kind: NoRanges, Code: api.CodeEdgeRefused,
-		Text: fmt.Sprintf("%s does not send parts of the file: %s.", host, why)}
+	return Fault(NoRanges, api.CodeEdgeRefused, api.Say(api.SayNoRanges, "host", host, "detail", why), "")
 }
 
 // errStalled is the cause with which a watchdog ends a request.
@@ -103,37 +121,35 @@ func transportError(ctx context.Context, host string, err error) error {
 		return e
 	}
 	if garbled(err) {
-		e := nonsense(host, "it does not follow the rules of HTTP")
-		e.Err = err
-		return e
+		return nonsense(host, "it does not follow the rules of HTTP").because(err)
 	}
-	return &Error{Kind: Temporary, Code: api.CodeEdgeUnreachable, Text: unreachable(ctx, host, err), Err: err}
+	return Fault(Temporary, api.CodeEdgeUnreachable, api.Say(unreachable(ctx, err), "host", host), "").because(err)
 }
 
-func unreachable(ctx context.Context, host string, err error) string {
+// unreachable returns the code of what a connection failed with.
+func unreachable(ctx context.Context, err error) string {
 	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
-		return fmt.Sprintf("There is no server called %s, or this computer is not connected.", host)
+		return api.SayNoServer
 	}
 	if errors.Is(context.Cause(ctx), errStalled) {
-		return fmt.Sprintf("%s stopped sending.", host)
+		return api.SayStalled
 	}
 	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
-		return fmt.Sprintf("%s does not answer in time.", host)
+		return api.SayNoAnswer
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		switch op.Op {
 		case "dial":
-			return fmt.Sprintf("%s cannot be reached.", host)
+			return api.SayNotReached
 		case "proxyconnect", "socks connect":
-			return fmt.Sprintf("%s cannot be reached through the proxy.", host)
+			return api.SayProxyNotReached
 		}
 	}
-	return fmt.Sprintf("The connection to %s broke.", host)
+	return api.SayBroke
 }
 
 func certificateError(host string, err error) *Error {
-	var what string
-	remedy := "If this is your own server, tell Tributary the certificate of its authority."
+	var say, do string
 	var (
 		authority x509.UnknownAuthorityError
 		name      x509.HostnameError
@@ -143,20 +159,19 @@ func certificateError(host string, err error) *Error {
 	)
 	switch {
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		what, remedy = "its certificate is not valid at this time", "Check this computer's clock; otherwise only the owner of the server can mend it."
+		say, do = api.SayCertExpired, api.DoClock
 	case errors.As(err, &authority):
-		what = "its certificate comes from an authority that this computer does not know"
+		say, do = api.SayCertAuthority, api.DoAuthority
 	case errors.As(err, &name):
-		what, remedy = "its certificate belongs to another name", "Check the address."
+		say, do = api.SayCertName, api.DoAddress
 	case errors.As(err, &roots):
-		what, remedy = "this computer has no list of certificate authorities", "Install the package ca-certificates."
+		say, do = api.SayCertRoots, api.DoRoots
 	case errors.As(err, &other):
-		what = "its certificate is not valid"
+		say, do = api.SayCertInvalid, api.DoAuthority
 	default:
 		return nil
 	}
-	return &Error{Kind: Certificate, Code: api.CodeCertificate, Remedy: remedy, Err: err,
-		Text: fmt.Sprintf("%s could not prove who it is: %s. Nothing was taken from it.", host, what)}
+	return Fault(Certificate, api.CodeCertificate, api.Say(say, "host", host), do).because(err)
 }
 
 // garbled tells an answer that is not HTTP from a connection that broke. net/http has no type for it.
@@ -181,43 +196,46 @@ func garbled(err error) bool {
 
 // statusError turns an answer that is neither success nor redirect into an Error.
 func statusError(host string, resp *http.Response, withPassword bool, now time.Time) *Error {
-	e := &Error{Kind: Refused, Code: api.CodeEdgeRefused, Err: fmt.Errorf("status %d", resp.StatusCode)}
-	switch code := resp.StatusCode; code {
-	case http.StatusUnauthorized:
-		e.Text, e.Remedy = fmt.Sprintf("%s needs a name and a password.", host), "Add the download again with them."
-		if withPassword {
-			e.Text, e.Remedy = fmt.Sprintf("%s does not accept this name and password.", host), "Check them."
-		}
-	case http.StatusForbidden:
-		e.Text, e.Remedy = fmt.Sprintf("%s does not allow this download.", host), "Perhaps the link has expired, or it needs you to be logged in."
-	case http.StatusNotFound:
-		e.Text, e.Remedy = fmt.Sprintf("%s has no such file.", host), "Check the address."
-	case http.StatusGone:
-		e.Text = fmt.Sprintf("%s says that the file was removed for good.", host)
-	case http.StatusUnavailableForLegalReasons:
-		e.Text = fmt.Sprintf("%s may not give this file for legal reasons.", host)
-	case http.StatusProxyAuthRequired:
-		e.Text, e.Remedy = "The proxy needs a name and a password.", "Write them into the proxy's address."
-	case http.StatusRequestedRangeNotSatisfiable:
-		e.Kind, e.Text = Protocol, fmt.Sprintf("%s has no such part of the file.", host)
-	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		e.Kind, e.Code, e.Text = Temporary, api.CodeEdgeBusy, fmt.Sprintf("%s is busy.", host)
-	case http.StatusRequestTimeout, http.StatusTooEarly:
-		e.Kind, e.Code, e.Text = Temporary, api.CodeEdgeBusy, fmt.Sprintf("%s asks to try again.", host)
-	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
-		e.Text = fmt.Sprintf("%s cannot serve this file (status %d).", host, code)
+	code := resp.StatusCode
+	refused := func(say, do string) *Error {
+		return Fault(Refused, api.CodeEdgeRefused, api.Say(say, "host", host), do)
+	}
+	numbered := func(kind Kind, problem, say string) *Error {
+		return Fault(kind, problem, api.Say(say, "host", host, "status", strconv.Itoa(code)), "")
+	}
+	var e *Error
+	switch {
+	case code == http.StatusUnauthorized && withPassword:
+		e = refused(api.SayWrongPassword, api.DoCheckPassword)
+	case code == http.StatusUnauthorized:
+		e = refused(api.SayNeedsPassword, api.DoGivePassword)
+	case code == http.StatusForbidden:
+		e = refused(api.SayForbidden, api.DoLogin)
+	case code == http.StatusNotFound:
+		e = refused(api.SayNotFound, api.DoAddress)
+	case code == http.StatusGone:
+		e = refused(api.SayGone, "")
+	case code == http.StatusUnavailableForLegalReasons:
+		e = refused(api.SayLegal, "")
+	case code == http.StatusProxyAuthRequired:
+		e = refused(api.SayProxyPassword, api.DoProxyAddress)
+	case code == http.StatusRequestedRangeNotSatisfiable:
+		e = Fault(Protocol, api.CodeEdgeRefused, api.Say(api.SayNoPart, "host", host), "")
+	case code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable:
+		e = Fault(Temporary, api.CodeEdgeBusy, api.Say(api.SayBusy, "host", host), "")
+	case code == http.StatusRequestTimeout || code == http.StatusTooEarly:
+		e = Fault(Temporary, api.CodeEdgeBusy, api.Say(api.SayAskAgain, "host", host), "")
+	case code == http.StatusNotImplemented || code == http.StatusHTTPVersionNotSupported:
+		e = numbered(Refused, api.CodeEdgeRefused, api.SayCannotServe)
+	case code >= 500:
+		e = numbered(Temporary, api.CodeEdgeUnreachable, api.SayServerFault)
+	case code >= 400:
+		e = numbered(Refused, api.CodeEdgeRefused, api.SayRefuses)
 	default:
-		switch {
-		case code >= 500:
-			e.Kind, e.Code, e.Text = Temporary, api.CodeEdgeUnreachable, fmt.Sprintf("%s has a fault of its own (status %d).", host, code)
-		case code >= 400:
-			e.Text = fmt.Sprintf("%s refuses this download (status %d).", host, code)
-		default:
-			e.Kind, e.Text = Protocol, fmt.Sprintf("%s gave an answer that is not a file (status %d).", host, code)
-		}
+		e = numbered(Protocol, api.CodeEdgeRefused, api.SayNotAFile)
 	}
 	if e.Kind == Temporary {
 		e.RetryAfter = parseRetryAfter(resp.Header.Get("Retry-After"), now)
 	}
-	return e
+	return e.because(fmt.Errorf("status %d", code))
 }

@@ -66,9 +66,7 @@ type blockedError struct{ addr netip.Addr }
 func (e *blockedError) Error() string { return fmt.Sprintf("%s is not a public address", e.addr) }
 
 func blocked(host string, cause error) *Error {
-	return &Error{Kind: Blocked, Code: api.CodeBlockedAddress, Err: cause,
-		Text:   fmt.Sprintf("%s leads into a private network, where a public server may not send you.", host),
-		Remedy: "If you trust it, allow local addresses for this download."}
+	return Fault(Blocked, api.CodeBlockedAddress, api.Say(api.SayBlocked, "host", host), api.DoAllowLocal).because(cause)
 }
 
 // guard returns a check that net.Dialer makes after the name is resolved and before the first packet.

@@ -1,7 +1,6 @@
 package edge
 
 import (
-	"fmt"
 	"math"
 	"time"
 
@@ -77,8 +76,7 @@ func (m *mirror) failed(e *Error, n int64, took time.Duration, now time.Time, ra
 func (m *mirror) distrusted(now time.Time, random float64) {
 	m.errors++
 	m.strikes++
-	m.err = &Error{Kind: Temporary, Code: api.CodeEdgeRefused,
-		Text: fmt.Sprintf("%s sent bytes that are not the publisher's.", m.from.Hostname())}
+	m.err = Fault(Temporary, api.CodeEdgeRefused, api.Say(api.SayWrongBytes, "host", m.from.Hostname()), "")
 	m.restUntil = later(m.restUntil, now.Add(Backoff(2*m.strikes, random)))
 }
 

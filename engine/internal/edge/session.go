@@ -125,8 +125,7 @@ func (s *session) send(ctx context.Context, to location, msg message) (*http.Res
 		case hops == maxRedirects:
 			return nil, to, nonsense(to.Hostname(), "it leads from one address to the next without end")
 		case to.Scheme == "https" && next.Scheme == "http":
-			return nil, to, &Error{Kind: Refused, Code: api.CodeEdgeRefused,
-				Text: to.Hostname() + " leads from a protected to an unprotected connection, where the file could be changed on its way."}
+			return nil, to, Fault(Refused, api.CodeEdgeRefused, api.Say(api.SayUnprotected, "host", to.Hostname()), "")
 		}
 		s.client.log.DebugContext(ctx, "redirected", logged(to), slog.String("to", Redact(next.String())))
 		next.user = nil // a server's user-info is not the user's
