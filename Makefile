@@ -92,7 +92,7 @@ demo: build ## one download from an edge and peers, live: make demo [FILE=path]
 
 bench: build ## the figures we promise, as a table and JSON
 	.ci/needs $(NETLAB) $(BESIDE)
-	go build -o build/ ./app/bench
+	go build -o build/ ./app/bench ./control/load
 	build/bench $(ARGS)
 
 lab: build ## every scenario beside its rivals: make lab [ONLY=b,c] [RUNS=5] [RIVALS=libtorrent|none] [KEEP=folder]

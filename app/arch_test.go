@@ -75,7 +75,7 @@ var doors = []struct {
 	{"github.com/quic-go/quic-go/http3", nil, "edges speak HTTP/1.1 and HTTP/2; the peers' socket carries no other protocol"},
 	{"go.etcd.io/bbolt", []string{"engine/internal/store", "control/internal/ledger"}, "what survives a restart has one owner on each side"},
 	{"github.com/kardianos/service", []string{"app/service"}, "its defects are put right in one place"},
-	{"github.com/coder/websocket", []string{"engine/internal/session", "control/internal/node", "control"}, "a WebSocket is how a session travels, and nothing else"},
+	{"github.com/coder/websocket", []string{"engine/internal/session", "control/internal/node", "control", "control/load"}, "a WebSocket is how a session travels, and nothing else"},
 	{"github.com/oschwald/maxminddb-golang/", []string{"control/internal/selection", "control/internal/serve"}, "networks are looked up where peers are chosen"},
 	{"github.com/spf13/", []string{"app/tributaryctl", "app/tributaryd", "app/manual", "control"}, "only command lines parse words"},
 	{"fyne.io/", []string{"ui", "app/desktop", "app/tributary", "app/tributary-tray"}, "only the window and the tray need a display"},

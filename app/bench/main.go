@@ -41,6 +41,7 @@ var measurements = []struct {
 	{"killed", "all peers killed at half", (*bench).peersKilled},
 	{"link", "one peer over ICE and QUIC, unshaped", (*bench).peerLink},
 	{"idle", "the service at rest, and with 20 shared objects", (*bench).idle},
+	{"control", "the control plane under 10,000 sessions", (*bench).controlPlane},
 	{"crash", "kill -9 at a random moment, resume", (*bench).crash},
 }
 

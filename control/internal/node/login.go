@@ -20,37 +20,45 @@ import (
 	"github.com/tributary-dl/tributary/control/protocol/wire"
 )
 
-// ServeHTTP holds one session from the upgrade to its end.
+// ServeHTTP upgrades a request to a session. The session goes on in a goroutine of its own, so that what an HTTP server
+// keeps for a request under way (buffers, headers, a deep stack) does not stay for the hours that a session lasts.
 func (n *Node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	device, err := deviceOf(r)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusForbidden)
 		return
 	}
-	public, err := netip.ParseAddrPort(r.RemoteAddr)
+	remote, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		http.Error(w, "the connection has no address", http.StatusBadRequest)
 		return
 	}
+	public := netip.AddrPortFrom(remote.Addr().Unmap(), remote.Port())
 	if !n.begin() {
 		http.Error(w, errClosing.Error(), http.StatusServiceUnavailable)
 		return
 	}
 	defer n.work.Done()
-	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{protocol.Subprotocol}})
+	taken := &taker{ResponseWriter: w}
+	ws, err := websocket.Accept(taken, r, &websocket.AcceptOptions{Subprotocols: []string{protocol.Subprotocol}})
 	if err != nil {
-		n.cfg.Log.Debug("WebSocket refused", "remote", r.RemoteAddr, "err", err)
+		n.cfg.Log.Debug("WebSocket refused", "remote", public, "err", err)
 		return // Accept has answered
 	}
-	conn.SetReadLimit(protocol.MaxMessage)
-	if conn.Subprotocol() != protocol.Subprotocol {
-		conn.Close(websocket.StatusProtocolError, "the subprotocol must be "+protocol.Subprotocol)
+	n.work.Go(func() { n.hold(ws, taken.conn, device, public) })
+}
+
+// hold is a session from its login to its end.
+func (n *Node) hold(ws *websocket.Conn, conn *gatherer, device protocol.DeviceKey, public netip.AddrPort) {
+	ws.SetReadLimit(protocol.MaxMessage)
+	if ws.Subprotocol() != protocol.Subprotocol {
+		ws.Close(websocket.StatusProtocolError, "the subprotocol must be "+protocol.Subprotocol)
 		return
 	}
-	s, err := n.login(conn, device, netip.AddrPortFrom(public.Addr().Unmap(), public.Port()))
+	s, err := n.login(ws, conn, device, public)
 	if err != nil {
-		n.cfg.Log.Debug("login refused", "remote", r.RemoteAddr, "err", err)
-		conn.Close(websocket.StatusPolicyViolation, closeReason(err))
+		n.cfg.Log.Debug("login refused", "remote", public, "err", err)
+		ws.Close(websocket.StatusPolicyViolation, closeReason(err))
 		return
 	}
 	s.run()
@@ -81,10 +89,10 @@ func closeReason(err error) string {
 }
 
 // login reads the first message and answers it.
-func (n *Node) login(conn *websocket.Conn, device protocol.DeviceKey, public netip.AddrPort) (*session, error) {
+func (n *Node) login(ws *websocket.Conn, conn *gatherer, device protocol.DeviceKey, public netip.AddrPort) (*session, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), loginDeadline)
 	defer cancel()
-	message, err := read(ctx, conn)
+	message, err := read(ctx, ws)
 	if err != nil {
 		return nil, err
 	}
@@ -96,14 +104,14 @@ func (n *Node) login(conn *websocket.Conn, device protocol.DeviceKey, public net
 			code = "unsupported_version"
 		}
 		refusal := &wire.NodeMessage{Body: &wire.NodeMessage_Refused{Refused: &wire.Refused{Code: code, Text: err.Error()}}}
-		return nil, errors.Join(err, write(ctx, conn, refusal))
+		return nil, errors.Join(err, write(ctx, ws, refusal))
 	}
 	edgeOnly, err := n.cfg.Ledger.Login(device, guids, time.Now())
 	if err != nil {
 		// An operator's trouble must not become the client's: it is let in, unchecked.
 		n.cfg.Log.Error("chain of a device could not be checked", "guid", device.GUID(), "err", err)
 	}
-	s := newSession(n, conn, device, public, edgeOnly)
+	s := newSession(n, ws, conn, device, public, edgeOnly)
 	s.holder = directory.NewHolder(selection.End{
 		Peer: s.peer, Address: public.Addr(), Network: n.cfg.Network(public.Addr()), NAT: l.Nat, Sharing: l.Sharing,
 	})

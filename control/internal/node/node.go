@@ -52,7 +52,7 @@ type Node struct {
 	peerSecret    [32]byte // makes peer IDs of this epoch
 	introductions *introductions
 	stop          context.CancelFunc // ends the sweeper
-	work          sync.WaitGroup     // sessions and the sweeper
+	work          sync.WaitGroup     // requests, sessions, their writers and pings, and the sweeper
 
 	mu       sync.Mutex
 	sessions map[selection.PeerID]*session
@@ -107,7 +107,7 @@ func (n *Node) Close(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		for _, s := range sessions {
-			s.cancel()
+			s.conn.cut()
 		}
 		<-ended
 		return ctx.Err()

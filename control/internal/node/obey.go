@@ -116,7 +116,8 @@ func (s *session) lookup(l *wire.Lookup) error {
 		s.refuse(l.Request, "busy", "too many look-ups", retryBusy)
 		return nil
 	}
-	if err := s.authorised(l.Grant, content); err != nil {
+	now := time.Now()
+	if err := s.authorised(l.Grant, content, now); err != nil {
 		code := "bad_grant"
 		if errors.Is(err, protocol.ErrGrantExpired) {
 			code = "expired"
@@ -124,7 +125,6 @@ func (s *session) lookup(l *wire.Lookup) error {
 		s.refuse(l.Request, code, err.Error(), 0)
 		return nil
 	}
-	now := time.Now()
 	want := int(min(l.Want, protocol.MaxPeers))
 	picked, holders := s.node.cfg.Directory.Select(s.holder.End(), content, excluded, want, rand.Uint64(), now)
 	found := &wire.Found{Request: l.Request, Holders: uint32(holders), RetryAfterS: uint32(retryEnough / time.Second)}
@@ -141,15 +141,22 @@ func (s *session) lookup(l *wire.Lookup) error {
 }
 
 // authorised checks that an edge granted this device to look for peers of the object.
-func (s *session) authorised(sealed []byte, content protocol.ContentID) error {
+func (s *session) authorised(sealed []byte, content protocol.ContentID, now time.Time) error {
+	if s.granted.holds(sealed, content, now) {
+		return nil
+	}
 	err := protocol.ErrGrantInvalid
 	for _, key := range s.node.cfg.GrantKeys {
 		var grant protocol.Grant
-		grant, err = protocol.OpenGrant(sealed, key, time.Now())
+		grant, err = protocol.OpenGrant(sealed, key, now)
 		if err == nil && (grant.Device != s.device || grant.Content != content) {
 			return fmt.Errorf("%w for this device and object", protocol.ErrGrantInvalid)
 		}
-		if err == nil || errors.Is(err, protocol.ErrGrantExpired) {
+		if err == nil {
+			s.granted.add(sealed, content, grant.Expires)
+			return nil
+		}
+		if errors.Is(err, protocol.ErrGrantExpired) {
 			return err
 		}
 	}

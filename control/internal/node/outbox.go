@@ -9,14 +9,14 @@ import (
 // maxQueued is how many bytes may wait for one client: the answers to several look-ups.
 const maxQueued = 256 << 10
 
-// outbox holds what one session has to send. Whoever fills it never waits.
+// outbox holds what one session has to send. Whoever fills it never waits. There is a writer only while there is
+// something to write, since most sessions are silent most of the time and a goroutine costs kilobytes.
 type outbox struct {
-	wake chan struct{} // has room for one signal to the writer
-
 	mu       sync.Mutex
 	messages [][]byte
 	bytes    int
 	closing  *farewell // set once; nothing is added afterwards
+	writing  bool      // a writer is at work
 }
 
 // farewell is the WebSocket close frame that ends a session.
@@ -25,45 +25,44 @@ type farewell struct {
 	reason string
 }
 
-func newOutbox() *outbox { return &outbox{wake: make(chan struct{}, 1)} }
-
-// add queues a message. It reports whether there was room; a closed outbox swallows everything.
-func (o *outbox) add(message []byte) bool {
+// add queues a message. It reports whether there was room, and whether the caller must start a writer; a closed outbox
+// swallows everything.
+func (o *outbox) add(message []byte) (room, start bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closing != nil {
-		return true
+		return true, false
 	}
 	if o.bytes+len(message) > maxQueued {
-		return false
+		return false, false
 	}
 	o.messages = append(o.messages, message)
 	o.bytes += len(message)
-	o.signal()
-	return true
+	return true, o.startLocked()
 }
 
-// close lets the writer end the session after what is queued.
-func (o *outbox) close(code websocket.StatusCode, reason string) {
+// close lets the writer end the session after what is queued. It reports whether the caller must start a writer.
+func (o *outbox) close(code websocket.StatusCode, reason string) (start bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.closing == nil {
-		o.closing = &farewell{code: code, reason: reason}
-		o.signal()
+	if o.closing != nil {
+		return false
 	}
+	o.closing = &farewell{code: code, reason: reason}
+	return o.startLocked()
 }
 
-// take empties the outbox.
+func (o *outbox) startLocked() bool {
+	start := !o.writing
+	o.writing = true
+	return start
+}
+
+// take empties the outbox for the writer, which must stop when it gets neither messages nor a farewell.
 func (o *outbox) take() (messages [][]byte, closing *farewell) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	messages, o.messages, o.bytes = o.messages, nil, 0
+	o.writing = len(messages) > 0 || o.closing != nil
 	return messages, o.closing
-}
-
-func (o *outbox) signal() {
-	select {
-	case o.wake <- struct{}{}:
-	default:
-	}
 }

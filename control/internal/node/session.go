@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -28,11 +27,12 @@ const (
 	maxHoldings  = 20_000
 )
 
-// session is one client that is logged in. Its reader is the goroutine of the HTTP request; a second
-// one writes. Other sessions only call send and end.
+// session is one client that is logged in. One goroutine reads, another writes while there is something to write. Other
+// sessions only call send and end.
 type session struct {
 	node     *Node
-	conn     *websocket.Conn
+	ws       *websocket.Conn
+	conn     *gatherer // below ws
 	log      *slog.Logger
 	device   protocol.DeviceKey
 	peer     selection.PeerID
@@ -41,41 +41,42 @@ type session struct {
 	holder   *directory.Holder
 
 	localAddress atomic.Pointer[string] // see wire.Login
-	out          *outbox
-	cancel       context.CancelFunc // cuts the connection off
-	ctx          context.Context
+	out          outbox
 
 	// Used by the reader only.
 	messages, lookups *rate.Limiter
+	granted           grants
 	malformed         int // reports
 }
 
-func newSession(n *Node, conn *websocket.Conn, device protocol.DeviceKey, public netip.AddrPort, edgeOnly bool) *session {
-	s := &session{
-		node: n, conn: conn, device: device, peer: n.peerID(device), public: public, edgeOnly: edgeOnly,
+func newSession(n *Node, ws *websocket.Conn, conn *gatherer, device protocol.DeviceKey, public netip.AddrPort, edgeOnly bool) *session {
+	return &session{
+		node: n, ws: ws, conn: conn, device: device, peer: n.peerID(device), public: public, edgeOnly: edgeOnly,
 		log:      n.cfg.Log.With("guid", device.GUID()),
-		out:      newOutbox(),
 		messages: rate.NewLimiter(messageRate, messageBurst),
 		lookups:  rate.NewLimiter(lookupRate, lookupBurst),
 	}
-	s.ctx, s.cancel = context.WithCancel(context.Background())
-	return s
 }
 
-// run reads until the session ends, and returns when nothing of it is left.
+// run reads until the session ends. A farewell may still be under way when it returns.
 func (s *session) run() {
-	var writer sync.WaitGroup
-	writer.Go(s.write)
+	var pings *time.Timer
+	pings = time.AfterFunc(protocol.KeepAlive, func() {
+		if s.ping() == nil {
+			pings.Reset(protocol.KeepAlive)
+		}
+	})
 	err := s.read()
+	pings.Stop()
 	if violation, ok := errors.AsType[violation](err); ok {
 		s.end(websocket.StatusPolicyViolation, closeReason(violation))
 	} else {
-		s.cancel()
+		s.out.close(websocket.StatusNormalClosure, "") // nothing more is queued, and nothing more written
+		s.conn.cut()
+		s.ws.CloseNow()
 	}
 	s.node.unregister(s)
 	s.node.cfg.Directory.Leave(s.holder)
-	writer.Wait()
-	s.conn.CloseNow()
 	s.log.Debug("session ends", "err", err)
 }
 
@@ -84,7 +85,7 @@ type violation struct{ error }
 
 func (s *session) read() error {
 	for {
-		message, err := read(s.ctx, s.conn)
+		message, err := read(context.Background(), s.ws) // cut ends it
 		if err != nil {
 			return err
 		}
@@ -104,58 +105,68 @@ func (s *session) send(message *wire.NodeMessage) {
 		s.log.Error("message could not be encoded", "err", err) // a string that is not UTF-8
 		return
 	}
-	if !s.out.add(data) {
+	room, start := s.out.add(data)
+	if !room {
 		s.log.Info("client does not keep up")
-		s.cancel()
+		s.conn.cut()
+	}
+	if start {
+		// The session of whoever calls is counted in work, so this cannot come after the last.
+		s.node.work.Go(s.write)
 	}
 }
 
 // end closes the session in good order: what is queued is sent first.
-func (s *session) end(code websocket.StatusCode, reason string) { s.out.close(code, reason) }
+func (s *session) end(code websocket.StatusCode, reason string) {
+	if s.out.close(code, reason) {
+		s.node.work.Go(s.write)
+	}
+}
 
-// write sends what is queued, and pings, until the session ends.
+// write sends what is queued until nothing is.
 func (s *session) write() {
-	defer s.cancel() // so that the reader ends too
-	ping := time.NewTicker(protocol.KeepAlive)
-	defer ping.Stop()
 	for {
-		var err error
-		select {
-		case <-s.ctx.Done():
+		messages, closing := s.out.take()
+		if len(messages) == 0 && closing == nil {
 			return
-		case <-ping.C:
-			err = s.ping()
-		case <-s.out.wake:
-			messages, closing := s.out.take()
-			err = s.writeAll(messages)
-			if err == nil && closing != nil {
-				s.conn.Close(closing.code, closing.reason)
-				return
-			}
 		}
-		if err != nil {
+		err := s.writeAll(messages)
+		if err == nil && closing != nil {
+			err = s.ws.Close(closing.code, closing.reason)
+		}
+		if err != nil || closing != nil {
+			s.conn.cut()
+			s.ws.CloseNow()
 			return
 		}
 	}
 }
 
 func (s *session) writeAll(messages [][]byte) error {
-	for _, m := range messages {
-		ctx, cancel := context.WithTimeout(s.ctx, writeDeadline)
-		err := s.conn.Write(ctx, websocket.MessageBinary, m)
-		cancel()
-		if err != nil {
-			return err
-		}
+	if len(messages) == 0 {
+		return nil
 	}
-	return nil
+	s.conn.gather()
+	var err error
+	for _, m := range messages {
+		err = errors.Join(err, s.ws.Write(context.Background(), websocket.MessageBinary, m)) // into memory
+	}
+	return errors.Join(err, s.conn.release())
 }
 
-// ping waits for the pong, so a connection that died without a word is noticed.
+// ping waits for the pong, so a connection that died without a word is noticed; it is cut off.
 func (s *session) ping() error {
-	ctx, cancel := context.WithTimeout(s.ctx, writeDeadline)
+	if !s.node.begin() {
+		return errClosing
+	}
+	defer s.node.work.Done()
+	ctx, cancel := context.WithTimeout(context.Background(), writeDeadline)
 	defer cancel()
-	return s.conn.Ping(ctx)
+	err := s.ws.Ping(ctx)
+	if err != nil {
+		s.conn.cut()
+	}
+	return err
 }
 
 func (s *session) setLocalAddress(address string) { s.localAddress.Store(&address) }
