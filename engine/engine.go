@@ -41,17 +41,11 @@ type Config struct {
 	Keeper             Keeper         // of files that were handed over; nil: nobody keeps them over a crash
 	Kept               []Kept         // what the keeper kept; the engine takes the files over
 	Policy             Policy
+	LoadPolicy         func() (Policy, error) // reads the policy anew; nil: it never changes
 	Version            string
 	Diagnostics        func() []string // newest lines of the log; may be nil
 	SystemRoot         string          // where the system's own files are; empty: "/"
 	Log                *slog.Logger
-}
-
-// Policy is what an administrator has decided.
-type Policy struct {
-	Settings api.SettingsPatch
-	Locked   map[string]bool   // by JSON name of the setting
-	Origin   map[string]string // by JSON name: the file that decided
 }
 
 // Engine owns the set of downloads. All methods may be called from any goroutine.
@@ -78,13 +72,17 @@ type Engine struct {
 	work   sync.WaitGroup // download loops and the queue
 	kick   chan struct{}  // the queue looks again
 
-	changing sync.Mutex // settings, one call at a time; held while they are written
+	changing sync.Mutex // settings and policy, one call at a time; held while they are written
 
-	mu        sync.Mutex // guards the fields below
-	downloads map[string]*download.Download
-	settings  api.SettingsPatch // what the user decided
-	inForce   api.Settings
-	closed    bool
+	control string // see controlURL; fixed at the start
+
+	mu            sync.Mutex // guards the fields below
+	downloads     map[string]*download.Download
+	policy        Policy            // the last good one
+	policyProblem *api.Problem      // why a newer one does not hold
+	settings      api.SettingsPatch // what the user decided
+	inForce       api.Settings
+	closed        bool
 }
 
 // Open opens the state in c.DataDir and goes on with every download where it was.
@@ -92,7 +90,7 @@ func Open(ctx context.Context, c Config) (_ *Engine, err error) {
 	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
-	e := &Engine{cfg: c, log: c.Log, started: time.Now(), feed: newFeed(), downloads: map[string]*download.Download{},
+	e := &Engine{cfg: c, log: c.Log, started: time.Now(), feed: newFeed(), policy: c.Policy, control: controlURL(c), downloads: map[string]*download.Download{},
 		handed: handover{keeper: c.Keeper, files: map[string]*storage.Handed{}, log: c.Log}, kick: make(chan struct{}, 1), download: budget.NewLimiter(-1), upload: budget.NewLimiter(-1)}
 	e.ctx, e.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	defer func() {
@@ -112,6 +110,7 @@ func Open(ctx context.Context, c Config) (_ *Engine, err error) {
 	if err := e.loadSettings(); err != nil {
 		return nil, err
 	}
+	e.warnOfPolicy(c.Policy)
 	e.journal = newJournal(e.store, c.Log)
 	e.disk = storage.NewCommitter(storage.Config{Marker: e.store, Log: c.Log.With("component", "storage"), Failed: e.storageFailed})
 	e.edges = edge.NewClient(edge.Config{Roots: c.Roots, UserAgent: "Tributary/" + c.Version, Log: c.Log.With("component", "edge")})
@@ -135,7 +134,7 @@ func Open(ctx context.Context, c Config) (_ *Engine, err error) {
 func (e *Engine) openPeers() (*peering.Service, error) {
 	return peering.Open(peering.Config{
 		Device: e.ident.Key, Starts: e.ident.Starts, Listen: e.cfg.ListenPeers, AllowLoopback: e.cfg.AllowLoopbackPeers,
-		Control: e.cfg.Control, Roots: e.cfg.Roots, Software: "tributaryd/" + e.cfg.Version, Edges: e.edges,
+		Control: e.control, Roots: e.cfg.Roots, Software: "tributaryd/" + e.cfg.Version, Edges: e.edges,
 		Upload: e.upload, Download: e.download, Settings: e.Settings, Sent: e.ledger.sent,
 		MaySend: func(u peering.Upload, path api.PathKind) bool { return e.ledger.maySend(e.Settings(), u, path) },
 		Log:     e.log.With("component", "peers"),

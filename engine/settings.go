@@ -44,8 +44,8 @@ func (e *Engine) apply() {
 	if !e.cfg.Machine { // otherwise each user has their own
 		s.Dir = defaultDir()
 	}
-	patch(&s, e.cfg.Policy.Settings, nil)
-	patch(&s, e.settings, e.cfg.Policy.Locked)
+	patch(&s, e.policy.Settings, nil)
+	patch(&s, e.settings, e.policy.Locked)
 	e.inForce = s
 	e.download.SetRate(unlimitedIfZero(s.DownloadLimit))
 	e.upload.SetRate(unlimitedIfZero(s.UploadLimit))
@@ -91,6 +91,14 @@ func (e *Engine) SetSettings(_ context.Context, p api.SettingsPatch) (api.Settin
 	e.changing.Lock()
 	defer e.changing.Unlock()
 	e.mu.Lock()
+	if p.Proxy != nil {
+		proxy, ok := api.UnmaskProxy(*p.Proxy, e.inForce.Proxy)
+		if !ok {
+			e.mu.Unlock()
+			return api.Settings{}, &api.Error{Code: api.ErrInvalid, Message: "proxy: type the password as well; the old one is for another server or user"}
+		}
+		p.Proxy = &proxy
+	}
 	merged := e.settings
 	to, from := reflect.ValueOf(&merged).Elem(), reflect.ValueOf(p)
 	for i := range from.NumField() {
@@ -98,10 +106,10 @@ func (e *Engine) SetSettings(_ context.Context, p api.SettingsPatch) (api.Settin
 		if f.IsNil() {
 			continue
 		}
-		if name := settingName(i); e.cfg.Policy.Locked[name] {
+		if name := settingName(i); e.policy.Locked[name] {
 			e.mu.Unlock()
 			return api.Settings{}, &api.Error{Code: api.ErrDenied,
-				Message: fmt.Sprintf("%s is locked by the administrator (%s)", name, e.cfg.Policy.Origin[name])}
+				Message: fmt.Sprintf("%s is locked by the administrator (%s)", name, e.policy.Origin[name])}
 		}
 		to.Field(i).Set(f)
 	}
@@ -118,6 +126,12 @@ func (e *Engine) SetSettings(_ context.Context, p api.SettingsPatch) (api.Settin
 	e.apply()
 	s := e.inForce
 	e.mu.Unlock()
+	e.settingsChanged()
+	return s, nil
+}
+
+// settingsChanged brings the settings in force to everyone who keeps to them.
+func (e *Engine) settingsChanged() {
 	if e.peers != nil {
 		e.peers.SettingsChanged()
 	}
@@ -125,7 +139,6 @@ func (e *Engine) SetSettings(_ context.Context, p api.SettingsPatch) (api.Settin
 		_ = d.SettingsChanged(e.ctx) // one that is just being removed has no use for them
 	}
 	e.look()
-	return s, nil
 }
 
 // Effective lists each setting with its value and who set it.
@@ -133,19 +146,22 @@ func (e *Engine) Effective() []api.Effective {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	var list []api.Effective
-	values := reflect.ValueOf(e.inForce)
-	user, admin := reflect.ValueOf(e.settings), reflect.ValueOf(e.cfg.Policy.Settings)
+	values := reflect.ValueOf(e.inForce.Redacted())
+	user, admin := reflect.ValueOf(e.settings), reflect.ValueOf(e.policy.Settings)
 	for i := range user.NumField() {
 		name := settingName(i)
-		entry := api.Effective{Name: name, Origin: "default", Locked: e.cfg.Policy.Locked[name],
+		entry := api.Effective{Name: name, Origin: "default", Locked: e.policy.Locked[name], Note: e.policy.Notes[name],
 			Value: fmt.Sprint(values.FieldByName(user.Type().Field(i).Name).Interface())}
 		switch {
 		case !user.Field(i).IsNil() && !entry.Locked:
 			entry.Origin = "user"
-		case !admin.Field(i).IsNil():
-			entry.Origin = e.cfg.Policy.Origin[name]
+		case !admin.Field(i).IsNil() || entry.Locked:
+			entry.Origin = e.policy.Origin[name]
+		}
+		if entry.Note == "" && entry.Locked && !user.Field(i).IsNil() {
+			entry.Note = "the user's own choice waits until the lock goes"
 		}
 		list = append(list, entry)
 	}
-	return list
+	return append(list, e.controlInForce())
 }

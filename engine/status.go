@@ -37,6 +37,11 @@ func (e *Engine) Status() api.Status {
 	s := api.Status{Version: e.cfg.Version, API: apiVersion, Started: e.started, PID: os.Getpid(), DataDir: e.cfg.DataDir,
 		GUID: e.guid().String(), Settings: e.Settings(), Sharing: e.Sharing(), Problems: []api.Problem{}}
 	s.Sharing.Ledger = nil
+	e.mu.Lock()
+	if e.policyProblem != nil {
+		s.Problems = append(s.Problems, *e.policyProblem)
+	}
+	e.mu.Unlock()
 	if e.peers != nil {
 		s.Control, s.Peers = e.peers.Status()
 	} else {

@@ -135,10 +135,7 @@ func (u *UI) tick() {
 	if n.synced {
 		u.away = nil
 		u.book.Apply(api.Event{Synced: true})
-		u.ask("policy", func(ctx context.Context) (func(), error) {
-			effective, err := u.cfg.Service.Policy(ctx)
-			return func() { u.locks = model.LocksOf(effective) }, err
-		})
+		u.askPolicy()
 	}
 	if n.status != nil {
 		u.status, u.known = *n.status, true
@@ -203,12 +200,23 @@ func (u *UI) poll() {
 			return func() { u.shared = s }, err
 		})
 	}
+	if (u.page == pageSettings || u.page == pageSharing) && u.beats%8 == 1 {
+		u.askPolicy() // an administrator may change it at any time
+	}
 	if u.beats%4 == 1 || !u.known {
 		u.ask("status", func(ctx context.Context) (func(), error) {
 			s, err := u.cfg.Service.Status(ctx)
 			return func() { u.status, u.known, u.shared = s, true, mergeSharing(u.shared, s.Sharing) }, err
 		})
 	}
+}
+
+// askPolicy learns what an administrator has locked.
+func (u *UI) askPolicy() {
+	u.ask("policy", func(ctx context.Context) (func(), error) {
+		effective, err := u.cfg.Service.Policy(ctx)
+		return func() { u.locks = model.LocksOf(effective) }, err
+	})
 }
 
 // ask makes one call of a kind at a time. What it brings is taken over and drawn; that it fails shows in the watch.

@@ -39,95 +39,16 @@ func FuzzParseBytes(f *testing.F) {
 	})
 }
 
-func TestPolicyFolder(t *testing.T) {
-	dir := t.TempDir()
-	first, second := filepath.Join(dir, "10-site.json"), filepath.Join(dir, "20-office.json")
-	write(t, first, `{"settings": {"sharing": "lan", "upload_limit": 1000000}, "lock": ["upload_limit"]}`)
-	write(t, second, `{"settings": {"sharing": "off"}, "lock": ["sharing", "proxy"]}`)
-	write(t, filepath.Join(dir, "README"), `not a policy`)
-
-	got, err := LoadPolicy(dir, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if *got.Settings.Sharing != "off" || *got.Settings.UploadLimit != 1_000_000 || got.Settings.Dir != nil {
-		t.Errorf("settings are %+v", got.Settings)
-	}
-	if diff := cmp.Diff(map[string]bool{"proxy": true, "sharing": true, "upload_limit": true}, got.Locked); diff != "" {
-		t.Errorf("locked (-want +got):\n%s", diff)
-	}
-	if diff := cmp.Diff(map[string]string{"sharing": second, "proxy": second, "upload_limit": first}, got.Origin); diff != "" {
-		t.Errorf("origin (-want +got):\n%s", diff)
-	}
-}
-
-func TestPolicyFaultsNameFileAndLine(t *testing.T) {
-	tests := []struct{ name, text, says string }{
-		{"empty", "", ":1: EOF"},
-		{"cut short", "{\n\"settings\": {", ":2: unexpected EOF"},
-		{"a comma too many", "{\n \"settings\": {\n  \"sharing\": \"off\",\n }\n}", ":4: invalid character"},
-		{"unknown part", "{\n\n\"setings\": {}}", `:3: unknown field "setings"`},
-		{"unknown setting", "{\n\"settings\": {\n\"sharring\": \"off\"}}", `:3: there is no setting "sharring"`},
-		{"another case", `{"settings": {"Sharing": "off"}}`, `:1: there is no setting "Sharing"`},
-		{"wrong type", "{\n\"settings\": {\n\"upload_limit\": \"1M\"}}", ":3: upload_limit: string where a whole number belongs"},
-		{"fraction", `{"settings": {"max_active": 1.5}}`, ":1: max_active: number 1.5 where a whole number belongs"},
-		{"null", `{"settings": {"sharing": null}}`, ":1: sharing: null is no value"},
-		{"bad value", "{\"settings\": {\n\"sharing\": \"wan\"}}", `:2: sharing: "wan" is not one of off, lan, on`},
-		{"unknown lock", "{\"lock\": [\n\"shaaring\"]}", `:2: lock: there is no setting "shaaring"`},
-		{"lock is no list", `{"lock": "sharing"}`, ":1: lock: string does not belong here"},
-		{"two policies", "{}\n{}", ":2: more after the end"},
-		{"a list", `[]`, "array does not belong here"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "p.json")
-			write(t, path, tt.text)
-			_, err := LoadPolicy(path, false)
-			if err == nil || !strings.HasPrefix(err.Error(), path+":") || !strings.Contains(err.Error(), tt.says) {
-				t.Errorf("LoadPolicy() = %v; want %q in it", err, path+tt.says)
-			}
-		})
-	}
-}
-
-func TestMissingPolicy(t *testing.T) {
-	missing := filepath.Join(t.TempDir(), "none")
-	if p, err := LoadPolicy(missing, true); err != nil || p.Locked != nil {
-		t.Errorf("LoadPolicy() of an optional folder = %+v, %v", p, err)
-	}
-	if _, err := LoadPolicy(missing, false); err == nil {
-		t.Error("LoadPolicy() of a missing file that was asked for succeeds")
-	}
-	if _, err := LoadPolicy(os.DevNull, false); err == nil {
-		t.Error("LoadPolicy() of a device succeeds")
-	}
-}
-
-func FuzzPolicy(f *testing.F) {
-	f.Add([]byte(`{"settings": {"sharing": "off", "upload_limit": 1000000}, "lock": ["sharing"]}`))
-	f.Add([]byte(`{"settings": {"sharing": null}}`))
-	f.Add([]byte("{\n\"lock\": [1]}"))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		p := Policy{Locked: map[string]bool{}, Origin: map[string]string{}}
-		if err := p.merge("p.json", text); err != nil {
-			return
-		}
-		if _, err := p.Settings.Check(); err != nil {
-			t.Errorf("a policy passes with a setting that does not: %v", err)
-		}
-	})
-}
-
 func TestFlags(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", "")
 	dir := t.TempDir()
 	t.Chdir(dir)
-	got, err := Flags{Data: "state", Socket: filepath.Join(dir, "s"), ListenPeers: ":4500", Control: "https://c.example/", LogLevel: "debug", Policy: dir}.Check()
+	got, err := Flags{Data: "state", Socket: filepath.Join(dir, "s"), ListenPeers: ":4500", Control: "https://c.example/", LogLevel: "debug", Policies: []string{"p.json", dir}}.Check()
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := Daemon{Data: filepath.Join(dir, "state"), Socket: filepath.Join(dir, "s"), ListenPeers: ":4500", Control: "https://c.example",
-		LogLevel: slog.LevelDebug, LogFile: filepath.Join(dir, "state", "tributaryd.log"), Policy: Policy{Locked: map[string]bool{}, Origin: map[string]string{}}}
+		LogLevel: slog.LevelDebug, LogFile: filepath.Join(dir, "state", "tributaryd.log"), Policies: []string{filepath.Join(dir, "p.json"), dir}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Check() (-want +got):\n%s", diff)
 	}
@@ -148,7 +69,6 @@ func TestFlagFaults(t *testing.T) {
 		{Flags{ListenPeers: "localhost:1"}, "--listen-peers: \"localhost:1\" is not ADDR:PORT"},
 		{Flags{ListenPeers: "4500"}, "--listen-peers:"},
 		{Flags{LogLevel: "loud"}, "--log-level: \"loud\" is not one of"},
-		{Flags{Policy: filepath.Join(dir, "missing.json")}, "--policy: read the policy"},
 	}
 	for _, tt := range tests {
 		tt.flags.Data, tt.flags.Socket = dir, filepath.Join(dir, "s")

@@ -19,10 +19,10 @@ type Flags struct {
 	Machine            bool // for every user of this machine
 	Data               string
 	Socket             string
-	CA                 string // PEM file
-	Control            string // URL
-	Policy             string // file or folder
-	ListenPeers        string // ADDR:PORT
+	CA                 string   // PEM file
+	Control            string   // URL
+	Policies           []string // files or folders
+	ListenPeers        string   // ADDR:PORT
 	LogLevel           string
 	LogFile            string
 	AllowLoopbackPeers bool
@@ -36,9 +36,9 @@ type Daemon struct {
 	Data        string // absolute
 	Socket      string // absolute path, or the name of a pipe
 	Roots       *x509.CertPool
-	Control     string // "": what each manifest says
-	Policy      Policy
-	ListenPeers string // "": any address and port
+	Control     string   // "": what each manifest says
+	Policies    []string // absolute paths of files and folders that hold against the user, beside the system's
+	ListenPeers string   // "": any address and port
 	LogLevel    slog.Level
 	LogFile     string // absolute
 	// AllowLoopbackPeers takes peers on this very machine for real ones, for demonstrations.
@@ -50,7 +50,7 @@ func (f Flags) Check() (Daemon, error) {
 	at := places.Places{}
 	if f.Machine {
 		at = places.Machine()
-	} else if f.Data == "" || f.Socket == "" || f.LogFile == "" || f.Policy == "" {
+	} else if f.Data == "" || f.Socket == "" || f.LogFile == "" {
 		var err error
 		if at, err = places.Default(); err != nil && (f.Data == "" || f.Socket == "") {
 			return Daemon{}, err
@@ -74,16 +74,15 @@ func (f Flags) Check() (Daemon, error) {
 	if d.Roots, err = roots(f.CA); err != nil {
 		return Daemon{}, fmt.Errorf("--ca: %w", err)
 	}
-	if d.Control, err = controlURL(f.Control); err != nil {
+	if d.Control, err = ControlURL(f.Control); err != nil {
 		return Daemon{}, fmt.Errorf("--control: %w", err)
 	}
-	if f.Policy != "" {
-		d.Policy, err = LoadPolicy(f.Policy, false)
-	} else {
-		d.Policy, err = LoadPolicy(at.Policy, true)
-	}
-	if err != nil {
-		return Daemon{}, fmt.Errorf("--policy: %w", err)
+	for _, path := range f.Policies {
+		whole, err := filepath.Abs(path)
+		if err != nil {
+			return Daemon{}, fmt.Errorf("--policy: %w", err)
+		}
+		d.Policies = append(d.Policies, whole)
 	}
 	if d.ListenPeers, err = listenAddress(f.ListenPeers); err != nil {
 		return Daemon{}, fmt.Errorf("--listen-peers: %w", err)
@@ -133,7 +132,8 @@ func roots(file string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-func controlURL(text string) (string, error) {
+// ControlURL checks the URL of a control plane and brings it into one form; "" is fine.
+func ControlURL(text string) (string, error) {
 	if text == "" {
 		return "", nil
 	}
@@ -168,13 +168,13 @@ func listenAddress(text string) (string, error) {
 // configuration that d was checked from.
 func (d Daemon) Arguments(f Flags) []string {
 	words := []string{"--data", d.Data, "--socket", d.Socket, "--log-file", d.LogFile}
-	for _, file := range []struct{ flag, path string }{{"--ca", f.CA}, {"--policy", f.Policy}} {
-		if file.path == "" {
-			continue
+	if f.CA != "" {
+		if absolute, err := filepath.Abs(f.CA); err == nil { // as it was when d was checked
+			words = append(words, "--ca", absolute)
 		}
-		if absolute, err := filepath.Abs(file.path); err == nil { // as it was when d was checked
-			words = append(words, file.flag, absolute)
-		}
+	}
+	for _, path := range d.Policies {
+		words = append(words, "--policy", path)
 	}
 	for _, word := range []struct{ flag, value string }{
 		{"--control", d.Control}, {"--listen-peers", d.ListenPeers}, {"--log-level", f.LogLevel},

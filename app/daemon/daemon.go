@@ -15,6 +15,7 @@ import (
 	"github.com/tributary-dl/tributary/app/config"
 	"github.com/tributary-dl/tributary/app/daemon/internal/logs"
 	"github.com/tributary-dl/tributary/app/daemon/internal/manager"
+	"github.com/tributary-dl/tributary/app/policy"
 	"github.com/tributary-dl/tributary/engine"
 	"github.com/tributary-dl/tributary/engine/localapi"
 )
@@ -32,6 +33,8 @@ const stopTime = 20 * time.Second
 // Config is what a service runs with.
 type Config struct {
 	config.Daemon
+	// NoSystemPolicy leaves out the policies of this computer's administrator, for tests.
+	NoSystemPolicy bool
 	// Ready gets one line, {"socket":PATH}, when the local API answers.
 	Ready io.Writer
 	// Console gets the log beside the log file; nil: nobody looks.
@@ -41,6 +44,12 @@ type Config struct {
 // Run is the service: it returns nil after a clean stop, once ctx has ended, and an error if the service
 // could not start or broke.
 func Run(ctx context.Context, c Config) (err error) {
+	// A malformed policy refuses the start before anything is touched.
+	reader := &policy.Reader{Paths: c.Policies, System: !c.NoSystemPolicy}
+	decided, err := reader.Load()
+	if err != nil {
+		return fmt.Errorf("read the administrator's policy: %w", err)
+	}
 	started, kept := manager.Find()
 	defer func() { err = errors.Join(err, closeAll(kept)) }()
 	if err := makePrivate(c.Data); err != nil {
@@ -62,7 +71,7 @@ func Run(ctx context.Context, c Config) (err error) {
 	if err := catchCrashes(c.Data, log); err != nil {
 		return err
 	}
-	return serve(ctx, c, started, log, ring)
+	return serve(ctx, c, started, log, ring, reader, decided)
 }
 
 // closeAll closes what the service manager kept for us and nobody has taken.
@@ -75,7 +84,7 @@ func closeAll(kept []manager.Kept) error {
 }
 
 // serve runs the engine and its API until ctx ends.
-func serve(ctx context.Context, c Config, started manager.Manager, log *slog.Logger, ring *logs.Ring) (err error) {
+func serve(ctx context.Context, c Config, started manager.Manager, log *slog.Logger, ring *logs.Ring, reader *policy.Reader, decided policy.Policy) (err error) {
 	listen := localapi.Listen
 	if c.Machine {
 		listen = localapi.ListenMachine
@@ -90,10 +99,14 @@ func serve(ctx context.Context, c Config, started manager.Manager, log *slog.Log
 		Control:            c.Control,
 		ListenPeers:        c.ListenPeers,
 		AllowLoopbackPeers: c.AllowLoopbackPeers,
-		Policy:             engine.Policy(c.Policy),
-		Version:            config.Version(),
-		Diagnostics:        ring.Lines,
-		Log:                log,
+		Policy:             engine.Policy(decided),
+		LoadPolicy: func() (engine.Policy, error) {
+			p, err := reader.Load()
+			return engine.Policy(p), err
+		},
+		Version:     config.Version(),
+		Diagnostics: ring.Lines,
+		Log:         log,
 	})
 	if err != nil {
 		return errors.Join(fmt.Errorf("open the engine: %w", err), listener.Close())
@@ -106,6 +119,7 @@ func serve(ctx context.Context, c Config, started manager.Manager, log *slog.Log
 		}
 		log.Info("stopped")
 	}()
+	defer followPolicy(ctx, reader, e)()
 	// The socket listens already, so a caller who reads this line is answered.
 	if err := json.NewEncoder(c.Ready).Encode(map[string]string{"socket": c.Socket}); err != nil {
 		return errors.Join(fmt.Errorf("say that the service is ready: %w", err), listener.Close())

@@ -20,8 +20,9 @@ func configure(t *testing.T) Config {
 	t.Helper()
 	data := filepath.Join(t.TempDir(), "data")
 	return Config{
-		Daemon: config.Daemon{Data: data, Socket: localapitest.Socket(t), LogFile: filepath.Join(data, "d.log"), ListenPeers: "127.0.0.1:0"},
-		Ready:  io.Discard,
+		Daemon:         config.Daemon{Data: data, Socket: localapitest.Socket(t), LogFile: filepath.Join(data, "d.log"), ListenPeers: "127.0.0.1:0"},
+		NoSystemPolicy: true,
+		Ready:          io.Discard,
 	}
 }
 
@@ -76,6 +77,13 @@ func TestStartFaults(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "make the data folder"},
+		{"malformed policy", func(t *testing.T, c *Config) {
+			path := filepath.Join(t.TempDir(), "p.json")
+			if err := os.WriteFile(path, []byte("{\"lock\": 1}"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			c.Policies = []string{path}
+		}, "p.json:1:10: lock: a number where a list"},
 		{"nobody reads that it is ready", func(_ *testing.T, c *Config) { c.Ready = broken{} }, "say that the service is ready"},
 	}
 	for _, tt := range tests {

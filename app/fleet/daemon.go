@@ -19,6 +19,7 @@ type DaemonOptions struct {
 	ListenPeers string // ADDR:PORT for peers; "" picks one
 	Loopback    bool   // peers on loopback addresses are taken for real ones
 	LogLevel    string // "" is the default
+	Policies    []string
 }
 
 // Daemon is a running service, and a client of it.
@@ -31,7 +32,7 @@ type Daemon struct {
 	logFile  string
 }
 
-// Daemon starts a service.
+// Daemon starts a service. One that refuses to start is an *ExitError.
 func (p Programs) Daemon(place Place, o DaemonOptions) (*Daemon, error) {
 	socket := filepath.Join(o.Data, "socket")
 	args := []string{"run", "--data", o.Data, "--socket", socket}
@@ -40,6 +41,9 @@ func (p Programs) Daemon(place Place, o DaemonOptions) (*Daemon, error) {
 		if value != "" {
 			args = append(args, flag, value)
 		}
+	}
+	for _, path := range o.Policies {
+		args = append(args, "--policy", path)
 	}
 	if o.Loopback {
 		args = append(args, "--allow-loopback-peers")

@@ -61,6 +61,9 @@ func start(place Place, name, path string, ready any, args ...string) (*Process,
 	case line := <-first:
 		if err := json.Unmarshal(line, ready); err != nil {
 			p.Kill()
+			if exit, ok := errors.AsType[*exec.ExitError](p.err); ok && exit.Exited() {
+				return nil, &ExitError{Program: name, Code: exit.ExitCode(), Complaint: strings.Join(p.log.lines(), "\n")}
+			}
 			return nil, p.trouble(fmt.Errorf("%s did not become ready: %w", name, err))
 		}
 		return p, nil

@@ -45,6 +45,7 @@ const (
 	CodeBlockedAddress  = "blocked_address" // a public address led to a private one
 	CodeNeedsOwner      = "needs_owner"     // only the owner's session can go on, see Errand
 	CodeInternal        = "internal"
+	CodePolicy          = "policy" // of the service: the administrator's policy cannot be read
 )
 
 // Codes of errors at the socket.

@@ -59,8 +59,9 @@ type SettingsPatch struct {
 type Effective struct {
 	Name   string `json:"name"`
 	Value  string `json:"value"`
-	Origin string `json:"origin"` // "default", "user", or the policy file's path
+	Origin string `json:"origin"` // "default", "user", "command line", or the administrator's file and line
 	Locked bool   `json:"locked"`
+	Note   string `json:"note,omitempty"` // who else wanted to set it, and did not
 }
 
 // SharingStatus is what the sharing page shows.

@@ -105,6 +105,11 @@ func (c *Client) Policy(ctx context.Context) ([]api.Effective, error) {
 	return call[[]api.Effective](ctx, c, get, "/v1/policy", nil)
 }
 
+// ReloadPolicy lets the service read anew what an administrator has decided. On an error the last good policy holds.
+func (c *Client) ReloadPolicy(ctx context.Context) error {
+	return c.do(ctx, post, "/v1/policy/reload", nil)
+}
+
 // Status returns what the service says of itself.
 func (c *Client) Status(ctx context.Context) (api.Status, error) {
 	return call[api.Status](ctx, c, get, "/v1/status", nil)

@@ -17,12 +17,13 @@
 //	GET    /v1/settings
 //	PATCH  /v1/settings                  api.SettingsPatch; answers the new api.Settings
 //	GET    /v1/policy                    api.Effective of each setting
+//	POST   /v1/policy/reload             read the administrator's policy anew
 //	GET    /v1/sharing
 //	DELETE /v1/sharing/{content}         stop offering an object
 //	GET    /v1/held                      each api.Held, the newest first
 //	GET    /v1/doctor
 //	GET    /v1/diagnostics               the newest lines of the log
 //
-// A refusal is an api.Error. GET changes nothing. POST and PATCH need a JSON content type, which a form
+// The password of a proxy goes in and never out: answers show a mask in its place. A refusal is an api.Error. GET changes nothing. POST and PATCH need a JSON content type, which a form
 // on a web page cannot send.
 package localapi

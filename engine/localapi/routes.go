@@ -24,6 +24,7 @@ func (s *Server) routes() http.Handler {
 		"/v1/status":                {"GET": s.status},
 		"/v1/settings":              {"GET": s.settings, "PATCH": s.setSettings},
 		"/v1/policy":                {"GET": s.policy},
+		"/v1/policy/reload":         {"POST": s.reloadPolicy},
 		"/v1/sharing":               {"GET": s.sharing},
 		"/v1/sharing/{content}":     {"DELETE": s.stopSharing},
 		"/v1/held":                  {"GET": s.held},

@@ -63,6 +63,7 @@ func TestEveryCallReachesTheService(t *testing.T) {
 		record("Settings", settings.MaxActive, err, 3)
 		policy, err := c.Policy(ctx)
 		record("Policy", policy, err, fake.Policy)
+		record("ReloadPolicy", nil, c.ReloadPolicy(ctx), nil)
 		status, err := c.Status(ctx)
 		record("Status", status, err, fake.StatusNow)
 		sharing, err := c.Sharing(ctx)
@@ -86,7 +87,7 @@ func TestEveryCallReachesTheService(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("answers (-want +got):\n%s", diff)
 		}
-		wantCalls := []string{"add https://a.example/f", "set", "pause d1", "resume d1", "move to -2 d1", "forget c0ffee", "cancel d1", "delete d2"}
+		wantCalls := []string{"add https://a.example/f", "set", "reload policy", "pause d1", "resume d1", "move to -2 d1", "forget c0ffee", "cancel d1", "delete d2"}
 		if diff := cmp.Diff(wantCalls, fake.Calls()); diff != "" {
 			t.Errorf("calls (-want +got):\n%s", diff)
 		}

@@ -31,6 +31,8 @@ type Service interface {
 	SetSettings(ctx context.Context, patch api.SettingsPatch) (api.Settings, error)
 	// Effective lists each setting with the value in force and who set it.
 	Effective() []api.Effective
+	// ReloadPolicy reads anew what an administrator has decided. On an error the last good policy holds.
+	ReloadPolicy(ctx context.Context) error
 
 	Status() api.Status
 	Sharing() api.SharingStatus

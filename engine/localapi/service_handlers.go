@@ -7,11 +7,13 @@ import (
 )
 
 func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, s.service.Status())
+	status := s.service.Status()
+	status.Settings = status.Settings.Redacted()
+	writeJSON(w, http.StatusOK, status)
 }
 
 func (s *Server) settings(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, s.service.Settings())
+	writeJSON(w, http.StatusOK, s.service.Settings().Redacted())
 }
 
 func (s *Server) setSettings(w http.ResponseWriter, r *http.Request) {
@@ -24,11 +26,15 @@ func (s *Server) setSettings(w http.ResponseWriter, r *http.Request) {
 		s.writeError(w, r, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, settings)
+	writeJSON(w, http.StatusOK, settings.Redacted())
 }
 
 func (s *Server) policy(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, orEmpty(s.service.Effective()))
+}
+
+func (s *Server) reloadPolicy(w http.ResponseWriter, r *http.Request) {
+	s.writeDone(w, r, s.service.ReloadPolicy(r.Context()))
 }
 
 func (s *Server) sharing(w http.ResponseWriter, _ *http.Request) {

@@ -57,6 +57,7 @@ type field struct {
 	show   func(api.Settings)
 	able   []fyne.Disableable
 	remark *remark
+	locked bool
 }
 
 // remark is the line below a setting: who locked it, or what is wrong with it. Empty, it takes no room.
@@ -124,7 +125,10 @@ func (v *View) Show(s api.Settings, locks model.Locks) {
 		}
 		if locked {
 			f.remark.tell(lang.L("Set by your administrator in {{.file}}", map[string]any{"file": by}), theme.Muted, true)
+		} else if f.locked {
+			f.remark.tell("", theme.Muted, false) // the lock is gone
 		}
+		f.locked = locked
 	}
 }
 

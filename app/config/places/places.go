@@ -18,11 +18,10 @@ type Places struct {
 	Data   string // state, device key, finished objects that are shared
 	Log    string // the log file
 	Socket string // the local API: a Unix socket, or a Windows named pipe
-	Policy string // the administrator's folder of policy files; need not exist
 }
 
 // Default returns the places of the user who runs this program, by the customs of the system:
-// the XDG base directories on Linux, ~/Library on macOS, %LocalAppData% and %ProgramData% on Windows.
+// the XDG base directories on Linux, ~/Library on macOS, %LocalAppData% on Windows.
 func Default() (Places, error) {
 	me, err := user.Current()
 	if err != nil {
@@ -50,7 +49,6 @@ func machinePlacesOn(goos string, env func(string) string) Places {
 			Data:   data,
 			Log:    filepath.Join(data, "tributaryd.log"),
 			Socket: `\\.\pipe\tributary`,
-			Policy: filepath.Join(data, "policy.d"),
 		}
 	case "darwin":
 		data := "/Library/Application Support/Tributary"
@@ -58,7 +56,6 @@ func machinePlacesOn(goos string, env func(string) string) Places {
 			Data:   filepath.Join(data, "state"),
 			Log:    "/Library/Logs/Tributary/tributaryd.log",
 			Socket: "/var/run/tributary/ctl.sock",
-			Policy: filepath.Join(data, "policy.d"),
 		}
 	}
 	data := folder(first(env("STATE_DIRECTORY")), "/var/lib/tributary")
@@ -66,7 +63,6 @@ func machinePlacesOn(goos string, env func(string) string) Places {
 		Data:   data,
 		Log:    filepath.Join(data, "tributaryd.log"),
 		Socket: filepath.Join(folder(first(env("RUNTIME_DIRECTORY")), "/run/tributary"), "ctl.sock"),
-		Policy: "/etc/tributary/policy.d",
 	}
 }
 
@@ -86,7 +82,6 @@ func placesOn(goos, home, uid string, env func(string) string) Places {
 			Data:   data,
 			Log:    filepath.Join(data, "tributaryd.log"),
 			Socket: `\\.\pipe\tributary-` + uid, // uid is a SID here; pipes of all users share one folder
-			Policy: filepath.Join(folder(env("ProgramData"), `C:\ProgramData`), "Tributary", "policy.d"),
 		}
 	case "darwin":
 		data := filepath.Join(home, "Library", "Application Support", "Tributary")
@@ -94,7 +89,6 @@ func placesOn(goos, home, uid string, env func(string) string) Places {
 			Data:   data,
 			Log:    filepath.Join(home, "Library", "Logs", "Tributary", "tributaryd.log"),
 			Socket: filepath.Join(data, "run", "tributaryd.sock"),
-			Policy: "/Library/Application Support/Tributary/policy.d",
 		}
 	}
 	data := filepath.Join(folder(env("XDG_DATA_HOME"), home, ".local", "share"), "tributary")
@@ -107,7 +101,6 @@ func placesOn(goos, home, uid string, env func(string) string) Places {
 		Data:   data,
 		Log:    filepath.Join(folder(env("XDG_STATE_HOME"), home, ".local", "state"), "tributary", "tributaryd.log"),
 		Socket: filepath.Join(run, "tributaryd.sock"),
-		Policy: "/etc/tributary/policy.d",
 	}
 }
 

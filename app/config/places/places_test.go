@@ -15,18 +15,18 @@ func TestPlaces(t *testing.T) {
 	}{
 		{"Linux without a session", "linux", "/home/ann", nil, Places{
 			"/home/ann/.local/share/tributary", "/home/ann/.local/state/tributary/tributaryd.log",
-			"/home/ann/.local/share/tributary/run/tributaryd.sock", "/etc/tributary/policy.d"}},
+			"/home/ann/.local/share/tributary/run/tributaryd.sock"}},
 		{"Linux with XDG", "linux", "/home/ann", map[string]string{"XDG_DATA_HOME": "/d", "XDG_STATE_HOME": "/s", "XDG_RUNTIME_DIR": "/run/user/7"}, Places{
-			"/d/tributary", "/s/tributary/tributaryd.log", "/run/user/7/tributary/tributaryd.sock", "/etc/tributary/policy.d"}},
+			"/d/tributary", "/s/tributary/tributaryd.log", "/run/user/7/tributary/tributaryd.sock"}},
 		{"relative XDG is ignored", "linux", "/home/ann", map[string]string{"XDG_DATA_HOME": "d", "XDG_RUNTIME_DIR": "run"}, Places{
 			"/home/ann/.local/share/tributary", "/home/ann/.local/state/tributary/tributaryd.log",
-			"/home/ann/.local/share/tributary/run/tributaryd.sock", "/etc/tributary/policy.d"}},
+			"/home/ann/.local/share/tributary/run/tributaryd.sock"}},
 		{"macOS", "darwin", "/Users/ann", nil, Places{
 			"/Users/ann/Library/Application Support/Tributary", "/Users/ann/Library/Logs/Tributary/tributaryd.log",
-			"/Users/ann/Library/Application Support/Tributary/run/tributaryd.sock", "/Library/Application Support/Tributary/policy.d"}},
-		{"Windows", "windows", `C:\Users\ann`, map[string]string{"LocalAppData": `C:\Users\ann\AppData\Local`, "ProgramData": `D:\Shared`}, Places{
+			"/Users/ann/Library/Application Support/Tributary/run/tributaryd.sock"}},
+		{"Windows", "windows", `C:\Users\ann`, map[string]string{"LocalAppData": `C:\Users\ann\AppData\Local`}, Places{
 			filepath.Join(`C:\Users\ann\AppData\Local`, "Tributary"), filepath.Join(`C:\Users\ann\AppData\Local`, "Tributary", "tributaryd.log"),
-			`\\.\pipe\tributary-S-1-5-21-7`, filepath.Join(`D:\Shared`, "Tributary", "policy.d")}},
+			`\\.\pipe\tributary-S-1-5-21-7`}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -46,15 +46,15 @@ func TestMachinePlaces(t *testing.T) {
 		want       Places
 	}{
 		{"Linux", "linux", nil, Places{
-			"/var/lib/tributary", "/var/lib/tributary/tributaryd.log", "/run/tributary/ctl.sock", "/etc/tributary/policy.d"}},
+			"/var/lib/tributary", "/var/lib/tributary/tributaryd.log", "/run/tributary/ctl.sock"}},
 		{"systemd says where", "linux", map[string]string{"STATE_DIRECTORY": "/s:/t", "RUNTIME_DIRECTORY": "/r"}, Places{
-			"/s", "/s/tributaryd.log", "/r/ctl.sock", "/etc/tributary/policy.d"}},
+			"/s", "/s/tributaryd.log", "/r/ctl.sock"}},
 		{"macOS", "darwin", nil, Places{
 			"/Library/Application Support/Tributary/state", "/Library/Logs/Tributary/tributaryd.log",
-			"/var/run/tributary/ctl.sock", "/Library/Application Support/Tributary/policy.d"}},
+			"/var/run/tributary/ctl.sock"}},
 		{"Windows", "windows", map[string]string{"ProgramData": `D:\Shared`}, Places{
 			filepath.Join(`D:\Shared`, "Tributary"), filepath.Join(`D:\Shared`, "Tributary", "tributaryd.log"),
-			`\\.\pipe\tributary`, filepath.Join(`D:\Shared`, "Tributary", "policy.d")}},
+			`\\.\pipe\tributary`}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

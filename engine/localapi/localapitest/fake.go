@@ -194,6 +194,17 @@ func set[T any](field *T, value *T) {
 // Effective returns Policy.
 func (f *Fake) Effective() []api.Effective { return f.Policy }
 
+// ReloadPolicy records the call.
+func (f *Fake) ReloadPolicy(context.Context) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.refuse != nil {
+		return f.refuse
+	}
+	f.recordLocked("reload policy")
+	return nil
+}
+
 // Status returns StatusNow.
 func (f *Fake) Status() api.Status { return f.StatusNow }
 

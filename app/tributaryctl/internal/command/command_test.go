@@ -76,7 +76,8 @@ func ctlAt(ctx context.Context, socket string, change func(*command.Terminal), a
 
 func three() *localapitest.Fake {
 	fake := localapitest.NewFake(running, complete, failed)
-	fake.Policy = []api.Effective{{Name: "sharing", Value: "off", Origin: "/etc/tributary/policy.d/site.json", Locked: true}, {Name: "proxy", Origin: "default"}}
+	fake.Policy = []api.Effective{{Name: "sharing", Value: "off", Origin: "/etc/tributary/policy.d/site.json:3", Locked: true, Note: "the user's own choice waits until the lock goes"},
+		{Name: "max_active", Value: "3", Origin: "user"}, {Name: "proxy", Origin: "default"}}
 	fake.Checks = []api.Check{{Name: "disk", OK: true, Detail: "12 GB free"}}
 	fake.LogLines = []string{"level=INFO msg=ready", "level=WARN msg=\x1b[31mred"}
 	fake.SharingNow = api.SharingStatus{Sharing: api.SharingLAN, PausedWhy: "on battery", Today: 1e6, Week: 2e6, Month: 3e9, HeldBytes: 5e6, HeldObjects: 1,
@@ -109,6 +110,7 @@ func TestOutput(t *testing.T) {
 		{"ledger-json", "ledger --json"},
 		{"policy", "policy explain"},
 		{"policy-json", "policy explain --json"},
+		{"policy-reload", "policy reload"},
 		{"settings", "settings get"},
 		{"settings-one", "settings get max_active"},
 		{"settings-set", "settings set max_active=3 download_limit=1.5M"},
@@ -155,7 +157,7 @@ func TestOutput(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	for _, line := range []string{"", "add", "list", "show", "watch", "pause", "resume", "cancel", "remove", "move", "peers", "limits", "sharing", "sharing forget", "probe", "held", "held stop", "held delete",
-		"ledger", "policy", "policy explain", "settings", "settings get", "settings set", "status", "doctor", "diagnostics"} {
+		"ledger", "policy", "policy explain", "policy reload", "policy check", "settings", "settings get", "settings set", "status", "doctor", "diagnostics"} {
 		t.Run(line, func(t *testing.T) {
 			got := ctlAt(t.Context(), "nowhere", nil, append(strings.Fields(line), "--help")...)
 			if got.code != command.ExitDone || got.err != "" {

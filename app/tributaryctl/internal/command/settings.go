@@ -210,27 +210,3 @@ func jsonName(f reflect.StructField) string {
 	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 	return name
 }
-
-func (a *app) policyCommand() *cobra.Command {
-	explain := &cobra.Command{
-		Use:     "explain",
-		Short:   "Show each setting, its value, who set it and whether it is locked",
-		Example: "  tributaryctl policy explain",
-		Args:    takes(0, 0),
-		RunE: func(c *cobra.Command, _ []string) error {
-			all, err := a.client.Policy(c.Context())
-			if err != nil {
-				return err
-			}
-			if a.json {
-				return printEach(a, all)
-			}
-			t := a.table("SETTING", "VALUE", "SET BY", "LOCKED")
-			for _, e := range all {
-				t.row(e.Name, orDash(e.Value), quote(e.Origin), yesNo(e.Locked))
-			}
-			return t.Flush()
-		},
-	}
-	return group("policy", "Show what an administrator has decided", explain)
-}

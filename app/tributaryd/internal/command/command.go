@@ -15,6 +15,7 @@ import (
 	"github.com/tributary-dl/tributary/app/config"
 	"github.com/tributary-dl/tributary/app/daemon"
 	"github.com/tributary-dl/tributary/app/manual"
+	"github.com/tributary-dl/tributary/app/policy"
 	"github.com/tributary-dl/tributary/app/service"
 )
 
@@ -41,8 +42,15 @@ func Main(ctx context.Context, args []string, streams Streams) int {
 		fmt.Fprintf(streams.Err, "Try \"%s --help\".\n", executed.CommandPath())
 		return service.ExitUsage
 	}
+	if _, ok := errors.AsType[*policy.Fault](err); ok {
+		return ExitPolicy
+	}
 	return service.ExitCode(err)
 }
+
+// ExitPolicy is the exit code of a service that does not start because the administrator's policy is malformed: EX_CONFIG
+// of sysexits.h. Service managers need not try again before somebody has mended it.
+const ExitPolicy = 78
 
 // usageError is a command line that makes no sense.
 type usageError struct{ error }
@@ -65,7 +73,7 @@ func newRoot(streams Streams) *cobra.Command {
 every piece, and goes on after a restart. Steer it with tributaryctl.
 
 Exit codes: 0 done, 1 error, 2 usage, 3 not running, 4 not installed, 77 needs
-administrator rights.`,
+administrator rights, 78 the administrator's policy is malformed.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          noArguments,
@@ -102,7 +110,13 @@ With --machine it works for every user of this machine: each sees and steers the
 downloads; settings are for administrators, which are root and the members of the group
 tributary-admin. It needs no right to any user's folder: their programs open the files
 and hand them over. State is then in $STATE_DIRECTORY or /var/lib/tributary, the socket
-in $RUNTIME_DIRECTORY or /run/tributary.`,
+in $RUNTIME_DIRECTORY or /run/tributary.
+
+An administrator's policy (/etc/tributary/policy.d/*.json on Linux; the registry of Windows and
+managed preferences of macOS) holds against the user. A malformed one refuses the start with
+exit code 78 and the file, line and column at fault. While the service runs, it is read again
+when it changes and at SIGHUP; a malformed one then changes nothing, and the last good one
+holds.`,
 		Example: `  tributaryd run
   tributaryd run --machine
   tributaryd run --data /srv/tributary --socket /run/tributary/d.sock`,
@@ -133,7 +147,7 @@ func addRunFlags(f *pflag.FlagSet, flags *config.Flags) {
 	f.StringVar(&flags.Socket, "socket", "", "`PATH` of the local API's socket (default: this user's, or the machine's)")
 	f.StringVar(&flags.CA, "ca", "", "trust the certificates in this PEM `FILE` beside the system's")
 	f.StringVar(&flags.Control, "control", "", "`URL` of the control plane (default: what each manifest says)")
-	f.StringVar(&flags.Policy, "policy", "", "administrator's policy: a `FILE` or a folder of *.json")
+	f.StringArrayVar(&flags.Policies, "policy", nil, "a `FILE` or folder of policies beside those of the system; may be repeated")
 	f.StringVar(&flags.ListenPeers, "listen-peers", "", "`ADDR:PORT` for peers (default: any port on all addresses)")
 	f.StringVar(&flags.LogLevel, "log-level", "", "`LEVEL`: debug, info, warn or error (default info)")
 	f.StringVar(&flags.LogFile, "log-file", "", "`FILE` of the log")

@@ -54,7 +54,7 @@ func TestInstalledArgumentsAreAbsolute(t *testing.T) {
 	if err := os.WriteFile("p.json", []byte("{}"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	got, err := runArguments(config.Flags{Data: "d", Socket: "s", Policy: "p.json", ListenPeers: ":4500", LogLevel: "debug"})
+	got, err := runArguments(config.Flags{Data: "d", Socket: "s", Policies: []string{"p.json"}, ListenPeers: ":4500", LogLevel: "debug"})
 	if err != nil {
 		t.Fatal(err)
 	}

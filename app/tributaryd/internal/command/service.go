@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tributary-dl/tributary/app/config"
+	"github.com/tributary-dl/tributary/app/policy"
 	"github.com/tributary-dl/tributary/app/service"
 )
 
@@ -56,6 +57,10 @@ func runArguments(flags config.Flags) ([]string, error) {
 	checked, err := flags.Check()
 	if err != nil {
 		return nil, &usageError{err}
+	}
+	// A service that could not start is not installed.
+	if _, err := (&policy.Reader{Paths: checked.Policies, System: true}).Load(); err != nil {
+		return nil, fmt.Errorf("read the administrator's policy: %w", err)
 	}
 	return append([]string{"run"}, checked.Arguments(flags)...), nil
 }
