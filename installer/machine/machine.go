@@ -84,6 +84,9 @@ func (m *Machine) Boot(ctx context.Context) error {
 	if m.group, err = os.MkdirTemp(groups, fmt.Sprintf("tributary-machine-%d-", os.Getpid())); err != nil {
 		return fmt.Errorf("make a control group: %w", err)
 	}
+	if err := os.Chmod(m.group, 0o755); err != nil { //nolint:gosec // it is the root of all groups to the machine's users
+		return errors.Join(err, os.Remove(m.group))
+	}
 	if err := m.start(); err != nil {
 		return errors.Join(fmt.Errorf("boot %s: %w", m.name, err), m.clear())
 	}
