@@ -32,7 +32,7 @@ SERVICE := ./app/tributaryd ./app/tributaryctl
 CGO_TAGS := -tags nosqlite
 
 .PHONY: help build build-window build-tray test-window screenshots packages test-install test test-needs vet lint demo bench \
-        lab fuzz-smoke clean
+        bench-ui lab fuzz-smoke clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1:\2/p' $(MAKEFILE_LIST) | while IFS=: read -r name what; do printf '%-12s %s\n' "$$name" "$$what"; done
@@ -99,6 +99,13 @@ lab: build ## every scenario beside its rivals: make lab [ONLY=b,c] [RUNS=5] [RI
 	.ci/needs $(NETLAB) $(BESIDE) $(TORRENTS)
 	go build -o build/ ./app/trial
 	build/trial -only "$(ONLY)" -runs "$(or $(RUNS),1)" -rivals "$(RIVALS)" -keep "$(KEEP)"
+
+bench-ui: build build-window build-tray ## what window and tray promise, as a table and JSON: make bench-ui [ARGS="-minutes 10"]
+	.ci/needs $(WINDOW) $(SCREEN)
+	CC=clang go build -race -tags desktop,no_metadata -o build/bench-ui/checked ./app/tributary
+	CC=clang go build -trimpath -tags desktop,migrated_fynedo -o build/bench-ui/profiled ./app/desktop/benchui/profiled
+	go build -o build/bench-ui/benchui ./app/desktop/benchui
+	build/bench-ui/benchui -checked build/bench-ui/checked -profiled build/bench-ui/profiled $(ARGS)
 
 fuzz-smoke: ## every fuzz target for FUZZTIME (default 5s)
 	.ci/fuzz-smoke $(FUZZTIME)

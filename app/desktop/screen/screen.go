@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,6 +30,11 @@ func Missing() (packages []string) {
 
 // Screen is one running X server with its window manager. Not safe for use by several goroutines.
 type Screen struct {
+	// Bus is the address of the desktop's message bus for programs that are started from now on; empty: none.
+	Bus string
+	// Dir is the working folder of programs that are started from now on; empty: this program's.
+	Dir string
+
 	display string
 	dir     string // home of everything that runs on it
 	procs   []*exec.Cmd
@@ -55,7 +61,7 @@ func Open(dir string) (*Screen, error) {
 		return nil, err
 	}
 	defer number.Close()
-	server := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", "1400x900x24", "-nolisten", "tcp") //nolint:noctx // Close ends it
+	server := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", "1400x900x24", "-fbdir", dir, "-nolisten", "tcp") //nolint:noctx // Close ends it
 	server.ExtraFiles = []*os.File{x}
 	err = server.Start()
 	x.Close()
@@ -74,16 +80,25 @@ func Open(dir string) (*Screen, error) {
 	return s, nil
 }
 
-// Env is the environment of programs on this screen: its display, folders of their own, no desktop bus, English.
+// Env is the environment of programs on this screen: its display, folders of their own, no bus but Bus, English.
 func (s *Screen) Env() []string {
+	bus := s.Bus
+	if bus == "" {
+		bus = "unix:path=/nonexistent"
+	}
 	return append(os.Environ(), "DISPLAY="+s.display, "WAYLAND_DISPLAY=", "XDG_RUNTIME_DIR="+filepath.Join(s.dir, "runtime"),
-		"XDG_CONFIG_HOME="+filepath.Join(s.dir, "config"), "DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexistent", "LC_ALL=C.UTF-8", "LANGUAGE=en")
+		"XDG_CONFIG_HOME="+filepath.Join(s.dir, "config"), "DBUS_SESSION_BUS_ADDRESS="+bus, "LC_ALL=C.UTF-8", "LANGUAGE=en")
 }
 
 // Start starts a program on this screen. It is killed by Close, unless it has ended before.
 func (s *Screen) Start(program string, args ...string) (*exec.Cmd, error) {
+	return s.StartLogged(nil, program, args...)
+}
+
+// StartLogged is Start with what the program writes as its log.
+func (s *Screen) StartLogged(log io.Writer, program string, args ...string) (*exec.Cmd, error) {
 	c := exec.Command(program, args...) //nolint:noctx // Close ends it
-	c.Env = s.Env()
+	c.Env, c.Dir, c.Stderr = s.Env(), s.Dir, log
 	if err := c.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", filepath.Base(program), err)
 	}
