@@ -17,6 +17,8 @@ func (st *stage) happen(e scenario.Event) error {
 				m.player.kill()
 			}
 		}
+	case scenario.DoEdgeTrickle, scenario.DoEdge503, scenario.DoEdgeReset:
+		st.front.breakWith(e.Do)
 	default:
 		return fmt.Errorf("%q cannot happen here", e.Do)
 	}

@@ -2,7 +2,8 @@ package arena
 
 import (
 	"fmt"
-	"math"
+
+	"github.com/tributary-dl/tributary/app/scenario"
 )
 
 // disagreement is how far a client's claim may be from what was counted outside before it is told.
@@ -11,7 +12,6 @@ const disagreement = 0.01
 // judge turns what was counted into figures.
 func (r *run) judge(before, after counts) {
 	res := r.result
-	res.Figures = map[string]float64{}
 	stayed, completed := 0, 0
 	var times []float64
 	for _, m := range res.Members {
@@ -36,11 +36,11 @@ func (r *run) judge(before, after counts) {
 	res.Figures["last_s"] = percentile(times, 1)
 	res.Figures["median_s"] = percentile(times, 0.5)
 	res.Figures["p95_s"] = percentile(times, 0.95)
-	if !math.IsNaN(res.Limits.Time) && res.Limits.Time > 0 {
+	if res.Limits.Time > 0 {
 		res.Figures["time_over_limit"] = res.Figures["last_s"] / res.Limits.Time
 	}
 	r.judgeBytes(before, after, completed)
-	if len(res.Events) > 0 {
+	if len(res.Events) > 0 && !r.stage.scenario.EndsEdge() {
 		res.Figures["edge_back_s"] = backAfter(res.Series, res.Events[0], r.stage.scenario.Edge.Up)
 	}
 	r.judgeSites(before, after)
@@ -68,8 +68,13 @@ func (r *run) judgeBytes(before, after counts, completed int) {
 		}
 		claimed.Edge, claimed.Peers, claimed.Wasted = claimed.Edge+got.claims.Edge, claimed.Peers+got.claims.Peers, claimed.Wasted+got.claims.Wasted
 	}
-	for address := range addresses {
-		fromEdge += after.log[address] - before.log[address]
+	if st.scenario.EndsEdge() {
+		// A log that was cut off, or that stands behind a front, does not say what clients got.
+		fromEdge = int64(float64(after.edge.Sub(before.edge).Out) * scenario.PayloadShare)
+	} else {
+		for address := range addresses {
+			fromEdge += after.log[address] - before.log[address]
+		}
 	}
 	offload := 1 - float64(fromEdge)/wanted
 	res.Figures["offload"] = offload
@@ -89,7 +94,7 @@ func (r *run) judgeBytes(before, after counts, completed int) {
 func (r *run) compare(claimed Claims, fromEdge, sentByMembers int64, wanted float64) {
 	res := r.result
 	more := float64(fromEdge-claimed.Edge) / wanted
-	if waste := float64(claimed.Wasted) / wanted; more > waste+disagreement || more < -disagreement {
+	if waste := float64(claimed.Wasted) / wanted; !r.stage.scenario.EndsEdge() && (more > waste+disagreement || more < -disagreement) {
 		res.Remarks = append(res.Remarks, fmt.Sprintf("the clients claim %.1f MB from the edge, whose log says %.1f MB",
 			float64(claimed.Edge)/1e6, float64(fromEdge)/1e6))
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"os/exec"
@@ -32,9 +33,8 @@ type Result struct {
 	Seed       uint64             `json:"seed"`
 	Void       string             `json:"void,omitempty"` // why it is not worth anything
 	Limits     scenario.Limits    `json:"limits"`
-	Figures    map[string]float64 `json:"figures"` // by scenario.Figures; those that apply
-	Members    []MemberResult     `json:"members"` // who downloaded
-	Processor  float64            `json:"processor"`
+	Figures    map[string]float64 `json:"figures"`           // by scenario.Figures; those that apply
+	Members    []MemberResult     `json:"members"`           // who downloaded
 	Remarks    []string           `json:"remarks,omitempty"` // what a reader must know
 	Series     []Sample           `json:"series"`
 	Events     []float64          `json:"events,omitempty"` // seconds, when they happened
@@ -56,6 +56,8 @@ type run struct {
 	stage  *stage
 	began  time.Time
 	result *Result
+
+	courtesy *courtesy // nil if the scenario does not ask
 
 	mu      sync.Mutex // guards what follows
 	fetched map[string]fetched
@@ -86,7 +88,7 @@ func Run(ctx context.Context, o Options, s scenario.Scenario, name string, seed 
 	if st.folder, err = os.MkdirTemp(parent, fmt.Sprintf("lab-%s-%s-%d-", s.Name, name, seed)); err != nil {
 		return nil, err
 	}
-	r := &run{stage: st, fetched: map[string]fetched{}, result: &Result{Scenario: s.Name, Contestant: name, Seed: seed, Limits: s.LimitsOf(members)}}
+	r := &run{stage: st, fetched: map[string]fetched{}, result: &Result{Scenario: s.Name, Contestant: name, Seed: seed, Limits: s.LimitsOf(members), Figures: map[string]float64{}}}
 	defer func() {
 		err = errors.Join(err, st.close())
 		if o.Keep == "" {
@@ -121,6 +123,14 @@ func (r *run) play(ctx context.Context, busy float64) error {
 	if err := r.freeze(ctx); err != nil {
 		return err
 	}
+	if r.stage.scenario.Courtesy != "" {
+		c, err := r.stage.openCourtesy(ctx)
+		if err != nil {
+			return err
+		}
+		defer c.close()
+		r.courtesy = c
+	}
 	before, err := r.count()
 	if err != nil {
 		return err
@@ -137,9 +147,10 @@ func (r *run) play(ctx context.Context, busy float64) error {
 	if err != nil {
 		return err
 	}
-	r.result.Processor = cpuAfter.since(cpu)
-	if r.result.Processor > busy {
-		r.result.Void = fmt.Sprintf("the processors were busy for %.0f%% of the time; %.0f%% is allowed", 100*r.result.Processor, 100*busy)
+	used := cpuAfter.since(cpu)
+	r.result.Figures["processor"] = used
+	if used > busy {
+		r.result.Void = fmt.Sprintf("the processors were busy for %.0f%% of the time; %.0f%% is allowed", 100*used, 100*busy)
 	}
 	if err := pause(ctx, settleTime); err != nil {
 		return err
@@ -170,9 +181,12 @@ func (r *run) everybody(ctx context.Context) error {
 	patience := cmp.Or(r.stage.scenario.Patience, defaultPatience)
 	ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(patience*float64(time.Second)), fmt.Errorf("not done after %.0f s", patience))
 	defer cancel()
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
 	around, end := context.WithCancel(ctx) // what goes on around the downloads
+	defer end()
 	var downloads, rest sync.WaitGroup
-	var meterErr, eventErr error
+	var meterErr, eventErr, courtesyErr error
 	w := &meter{edge: r.stage.edge, began: r.began}
 	for _, m := range r.stage.members {
 		w.members = append(w.members, m.host)
@@ -189,11 +203,18 @@ func (r *run) everybody(ctx context.Context) error {
 	}
 	rest.Go(func() { meterErr = w.watch(around) })
 	rest.Go(func() { eventErr = r.events(around) })
+	if r.courtesy != nil {
+		var figures map[string]float64
+		if figures, courtesyErr = r.courtesy.measure(around); courtesyErr == nil {
+			maps.Copy(r.result.Figures, figures)
+		}
+		stop(errCourteous)
+	}
 	downloads.Wait()
 	end()
 	rest.Wait()
 	r.result.Series = w.series
-	return errors.Join(meterErr, eventErr)
+	return errors.Join(meterErr, eventErr, courtesyErr)
 }
 
 func (r *run) download(ctx context.Context, m *member) {
@@ -205,6 +226,8 @@ func (r *run) download(ctx context.Context, m *member) {
 	took := time.Since(began)
 	result := MemberResult{Name: m.Name, Arrived: m.Arrives.Seconds(), Seconds: took.Seconds(), Claims: got.claims}
 	switch {
+	case errors.Is(context.Cause(ctx), errCourteous):
+		result.Left = true
 	case m.Leaves > 0 && (err != nil || m.Arrives+took > m.Leaves):
 		result.Left = true
 	case context.Cause(ctx) != nil:

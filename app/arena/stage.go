@@ -28,6 +28,7 @@ type stage struct {
 	object   *object
 	torrent  string // path of the object's torrent that names our tracker
 	tracker  *tracker
+	front    *front // nil unless the scenario breaks the edge
 	members  []*member
 
 	mu      sync.Mutex
@@ -41,8 +42,10 @@ type member struct {
 	player player
 }
 
-// edgePort is where the edge listens; with it a URL needs no port.
-const edgePort = 443
+const (
+	edgePort   = 443  // where the edge is reached; with it a URL needs no port
+	hiddenPort = 8443 // where the edge listens that has a front
+)
 
 // joinsAtOnce is how many members start at a time: two processors can start no more without a queue.
 const joinsAtOnce = 3
@@ -55,9 +58,7 @@ func (st *stage) build(ctx context.Context, c contestant, members []scenario.Mem
 	if st.edge, err = st.lab.Host("edge", lab.HostOptions{}); err != nil {
 		return err
 	}
-	if st.control, err = st.programs.Control(st.edge, fleet.ControlOptions{
-		Data: filepath.Join(st.folder, "control"), Listen: fmt.Sprintf("%s:%d", st.edge.Addr(), edgePort),
-	}); err != nil {
+	if err := st.serve(); err != nil {
 		return err
 	}
 	if st.object, err = newObject(ctx, st.folder, st.control, st.scenario.Size(), st.scenario.Policy, st.scenario.Seed); err != nil {
@@ -75,6 +76,23 @@ func (st *stage) build(ctx context.Context, c contestant, members []scenario.Mem
 		return err
 	}
 	return st.shape()
+}
+
+// serve starts the control plane with its edge, behind a front if the scenario breaks the edge.
+func (st *stage) serve() (err error) {
+	at := func(port int) string { return fmt.Sprintf("%s:%d", st.edge.Addr(), port) }
+	options := fleet.ControlOptions{Data: filepath.Join(st.folder, "control"), Listen: at(edgePort)}
+	if st.scenario.BreaksEdge() {
+		options.Listen, options.Advertise = at(hiddenPort), at(edgePort)
+		st.node = "https://" + options.Listen // sessions need the client's certificate, which a proxy does not hand on
+	}
+	if st.control, err = st.programs.Control(st.edge, options); err != nil {
+		return err
+	}
+	if st.scenario.BreaksEdge() {
+		st.front, err = openFront(st.edge, filepath.Join(options.Data, "server.pem"), options.Listen)
+	}
+	return err
 }
 
 // settle gives every member a computer. Lines are free.
@@ -146,6 +164,9 @@ func (st *stage) close() error {
 		p.kill()
 	}
 	st.mu.Unlock()
+	if st.front != nil {
+		st.front.close()
+	}
 	if st.tracker != nil {
 		st.tracker.close()
 	}

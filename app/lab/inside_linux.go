@@ -44,13 +44,22 @@ func enter(ns string, f func() error) error {
 	return f()
 }
 
-// Listen listens on TCP at a port of the host. The listener is served by this process.
+// Listen listens on TCP at a port of the host; port 0 picks one. The listener is served by this process.
 func (h *Host) Listen(port int) (l net.Listener, err error) {
 	err = inside(h.ns, func() (err error) {
-		l, err = net.ListenTCP("tcp4", &net.TCPAddr{IP: net.ParseIP(h.addr), Port: port}) // port 0 picks one
+		l, err = net.ListenTCP("tcp4", &net.TCPAddr{IP: net.ParseIP(h.addr), Port: port})
 		return err
 	})
 	return l, err
+}
+
+// ListenPacket listens on UDP at a port of the host; port 0 picks one.
+func (h *Host) ListenPacket(port int) (c net.PacketConn, err error) {
+	err = inside(h.ns, func() (err error) {
+		c, err = net.ListenUDP("udp4", &net.UDPAddr{IP: net.ParseIP(h.addr), Port: port})
+		return err
+	})
+	return c, err
 }
 
 // Dial connects by TCP from the host to ADDR:PORT. The address is a number: there is no name service in a laboratory.

@@ -10,6 +10,9 @@ import (
 // Listen needs network namespaces.
 func (h *Host) Listen(int) (net.Listener, error) { return nil, Supported() }
 
+// ListenPacket needs network namespaces.
+func (h *Host) ListenPacket(int) (net.PacketConn, error) { return nil, Supported() }
+
 // Dial needs network namespaces.
 func (h *Host) Dial(string) (net.Conn, error) { return nil, Supported() }
 

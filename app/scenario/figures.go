@@ -13,5 +13,9 @@ var Figures = []string{
 	"edge_back_s",         // from an event until the edge sends at 90% of its line again
 	"slope",               // last member's time ÷ that of one member alone
 	"in_site",             // share of peers' bytes that stayed in a site
+	"idle_use",            // rate of an upload that nothing disturbs ÷ the line
+	"ping_growth_ms",      // 95th percentile of pings beside an upload - median of pings at rest
+	"flow_up",             // rate of a TCP flow up beside an upload ÷ alone
+	"flow_down",           // the same down
 	"completed",           // members that stayed and have the file, verified, ÷ members that stayed
 }

@@ -1,12 +1,12 @@
 package scenario
 
 import (
-	"math"
 	"slices"
 	"time"
 )
 
-// Limits are what arithmetic allows in one run, before headers and without any loss: nobody can be better.
+// Limits are what arithmetic allows in one run, before headers and without any loss: nobody can be better. A time of 0
+// is more than ten minutes.
 type Limits struct {
 	// Time is when the last member that stays could have the file, after its arrival: T_opt for one,
 	// the fluid bound max(S/u_edge, S/d, N·S/(u_edge + sum of u)) for a crowd that arrives together.
@@ -20,12 +20,12 @@ type Limits struct {
 	OffloadAtTime float64 `json:"offload_at_time"`
 }
 
-// wireShare is the share of payload in a full packet of TCP: 1448 of 1514 bytes (Ethernet, IPv4, TCP with timestamps).
+// PayloadShare is the share of payload in a full packet of TCP: 1448 of 1514 bytes (Ethernet, IPv4, TCP with timestamps).
 // A line whose rate counts headers cannot carry more.
-const wireShare = 1448.0 / 1514
+const PayloadShare = 1448.0 / 1514
 
 // WithHeaders is what remains of a limit when every packet has its headers.
-func WithHeaders(seconds float64) float64 { return seconds / wireShare }
+func WithHeaders(seconds float64) float64 { return seconds / PayloadShare }
 
 // fluid is a crowd as water: every source is shared by all without loss, whoever has begun can give at once.
 type fluid struct {
@@ -52,10 +52,30 @@ func (s Scenario) LimitsOf(members []Member) Limits {
 		times, l.Offload = f.run()
 		l.Time = last(times)
 	}
+	l.throughSites(s, members, f.size)
 	if cold := 1 - 1/float64(downloads(members)); !anyHolds(members) {
 		l.Offload, l.OffloadAtTime = min(l.Offload, cold), min(l.OffloadAtTime, cold)
 	}
 	return l
+}
+
+// throughSites raises the times to what the lines of sites take: at least one copy must come into a site where nobody has
+// the file, and without peers one for each member.
+func (l *Limits) throughSites(s Scenario, members []Member, size float64) {
+	for _, site := range s.Sites {
+		var here []Member
+		for _, m := range members {
+			if m.Site == site.Name {
+				here = append(here, m)
+			}
+		}
+		if n := downloads(here); n > 0 {
+			l.EdgeOnly = max(l.EdgeOnly, float64(n)*size/site.Line.Down)
+			if !anyHolds(here) {
+				l.Time = max(l.Time, size/site.Line.Down)
+			}
+		}
+	}
 }
 
 // run lets time pass until everybody who stays has the file. It returns how long each took and the share of all
@@ -128,7 +148,7 @@ func (f fluid) pour(amount float64, active []int, got []float64) {
 
 func last(times []float64) float64 {
 	if len(times) == 0 {
-		return math.NaN()
+		return 0
 	}
 	return slices.Max(times)
 }

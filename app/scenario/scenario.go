@@ -20,16 +20,18 @@ import (
 
 // Scenario is one file of data. Rates are Mbit/s on the wire, times are seconds.
 type Scenario struct {
-	Name     string   `json:"name"`  // as the file: lower-case letters, digits and -
-	Title    string   `json:"title"` // one line for tables
-	About    string   `json:"about"` // what is tried, for people
-	SizeMiB  float64  `json:"size_mib"`
-	Policy   string   `json:"policy"`             // the publisher's: speed or offload
-	Edge     Line     `json:"edge"`               // Up is what the edge can send
-	Sites    []Site   `json:"sites,omitempty"`    // places whose members share a line
-	Groups   []Group  `json:"groups"`             // the members
-	Churn    *Churn   `json:"churn,omitempty"`    // who leaves at random
-	Events   []Event  `json:"events,omitempty"`   // what breaks
+	Name    string  `json:"name"`  // as the file: lower-case letters, digits and -
+	Title   string  `json:"title"` // one line for tables
+	About   string  `json:"about"` // what is tried, for people
+	SizeMiB float64 `json:"size_mib"`
+	Policy  string  `json:"policy"`           // the publisher's: speed or offload
+	Edge    Line    `json:"edge"`             // Up is what the edge can send
+	Sites   []Site  `json:"sites,omitempty"`  // places whose members share a line
+	Groups  []Group `json:"groups"`           // the members
+	Churn   *Churn  `json:"churn,omitempty"`  // who leaves at random
+	Events  []Event `json:"events,omitempty"` // what breaks
+	// Courtesy is a group whose first member's other traffic is measured while it uploads; the downloads end with that.
+	Courtesy string   `json:"courtesy,omitempty"`
 	Beside   []string `json:"beside,omitempty"`   // other programs worth a comparison
 	Goals    []Goal   `json:"goals"`              // what the result should be
 	Patience float64  `json:"patience,omitempty"` // a run that takes longer has failed; default 120
@@ -190,6 +192,18 @@ func Choose(all []Scenario, names []string) ([]Scenario, error) {
 // Size returns the file's size in bytes.
 func (s Scenario) Size() int64 { return int64(s.SizeMiB * (1 << 20)) }
 
+// BreaksEdge says whether an edge is needed that can be broken without being killed.
+func (s Scenario) BreaksEdge() bool {
+	return slices.ContainsFunc(s.Events, func(e Event) bool {
+		return e.Do == DoEdgeTrickle || e.Do == DoEdge503 || e.Do == DoEdgeReset
+	})
+}
+
+// EndsEdge says whether an event makes the edge useless.
+func (s Scenario) EndsEdge() bool {
+	return s.BreaksEdge() || slices.ContainsFunc(s.Events, func(e Event) bool { return e.Do == DoKillEdge })
+}
+
 func (s Scenario) check() error {
 	if !validName(s.Name) {
 		return errors.New("a name has lower-case letters, digits and hyphens")
@@ -225,6 +239,9 @@ func (s Scenario) check() error {
 	if err := s.checkTroubles(); err != nil {
 		return err
 	}
+	if s.Courtesy != "" && !s.has(s.Courtesy) {
+		return fmt.Errorf("courtesy of %q: there is no such group", s.Courtesy)
+	}
 	for _, g := range s.Goals {
 		if err := g.check(); err != nil {
 			return err
@@ -256,15 +273,17 @@ func (s Scenario) checkGroups(sites map[string]bool) error {
 	return nil
 }
 
+func (s Scenario) has(group string) bool {
+	return slices.ContainsFunc(s.Groups, func(g Group) bool { return g.Name == group })
+}
+
 func (s Scenario) checkTroubles() error {
-	known := func(group string) bool {
-		return slices.ContainsFunc(s.Groups, func(g Group) bool { return g.Name == group })
-	}
 	if c := s.Churn; c != nil {
-		if !within(c.Share, 0, 1) || !within(c.Seconds, 0, maxSeconds) || c.Group != "" && !known(c.Group) {
+		if !within(c.Share, 0, 1) || !within(c.Seconds, 0, maxSeconds) || c.Group != "" && !s.has(c.Group) {
 			return fmt.Errorf("churn %+v: share, seconds or group make no sense", *c)
 		}
 	}
+	edgeTroubles := 0
 	for _, e := range s.Events {
 		if !within(e.At, 0, 1) {
 			return fmt.Errorf("event %q: at %v is not a share of the file", e.Do, e.At)
@@ -274,8 +293,11 @@ func (s Scenario) checkTroubles() error {
 			if e.Group != "" {
 				return fmt.Errorf("event %q happens to no group", e.Do)
 			}
+			if edgeTroubles++; edgeTroubles > 1 {
+				return errors.New("the edge can be broken only once")
+			}
 		case DoKillGroup:
-			if !known(e.Group) {
+			if !s.has(e.Group) {
 				return fmt.Errorf("event %q: there is no group %q", e.Do, e.Group)
 			}
 		default:

@@ -169,6 +169,7 @@ func TestLimits(t *testing.T) {
 		{"b", 200 * mbit / 80, 1},
 		{"c-speed", 160 * mbit / 60, 20.0 / 60},
 		{"c-offload", 140 * mbit / 40, 20.0 / 40},
+		{"g", 30 * mbit / 20, 1 - 1.0/20},
 		{"e-slope", 20 * mbit / 10, 1 - 1.0/20},
 	} {
 		s := named(t, test.name)

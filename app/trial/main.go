@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -94,7 +95,7 @@ func trial(ctx context.Context, o options) error {
 		}
 		report.Outcomes[len(report.Outcomes)-1].print(os.Stdout)
 	}
-	fmt.Printf("\n%s\n", report.places(o.out))
+	fmt.Printf("\nThe page: %s\nThe figures: %s\n", filepath.Join(o.out, pageName), filepath.Join(o.out, jsonName))
 	return nil
 }
 

@@ -1,16 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
+	"strings"
 	"text/tabwriter"
-
-	"github.com/tributary-dl/tributary/app/arena"
-	"github.com/tributary-dl/tributary/app/scenario"
 )
 
 // report is what is written.
@@ -18,7 +16,11 @@ type report struct {
 	Outcomes []Outcome `json:"outcomes"`
 }
 
-const jsonName = "results.json"
+// Names of what is written.
+const (
+	jsonName = "results.json"
+	pageName = "index.html"
+)
 
 // write puts the report into a folder, in place of an older one.
 func (r *report) write(folder string) error {
@@ -29,10 +31,15 @@ func (r *report) write(folder string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(folder, jsonName), append(text, '\n'), 0o644)
+	if err := os.WriteFile(filepath.Join(folder, jsonName), append(text, '\n'), 0o644); err != nil {
+		return err
+	}
+	var page bytes.Buffer
+	if err := r.writePage(&page); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(folder, pageName), page.Bytes(), 0o644)
 }
-
-func (r *report) places(folder string) string { return filepath.Join(folder, jsonName) }
 
 // columns are the figures that everybody has.
 var columns = []struct {
@@ -45,71 +52,51 @@ var columns = []struct {
 	{"wasted", "wasted", percent},
 	{"wire +", "wire_overhead", percent},
 	{"done", "completed", percent},
+	{"cpu", "processor", percent},
 }
 
 // print shows a scenario as a table.
 func (o *Outcome) print(w io.Writer) {
-	fmt.Fprintf(w, "\n%s — %s\n%s\n", o.Scenario.Name, o.Scenario.Title, o.Scenario.About)
-	if i := slices.IndexFunc(o.Results, func(r *arena.Result) bool { return r.Contestant == arena.Ours }); i >= 0 {
-		l := o.Results[i].Limits
-		fmt.Fprintf(w, "limits: %.1f s (%.1f s with headers), %.1f s from the edge alone; offload %.0f%%, %.0f%% in the shortest time\n",
-			l.Time, scenario.WithHeaders(l.Time), l.EdgeOnly, 100*l.Offload, 100*l.OffloadAtTime)
-	}
+	fmt.Fprintf(w, "\n%s — %s\n%s\nlimits: %s\n", o.Scenario.Name, o.Scenario.Title, o.Scenario.About, o.limits())
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprint(t, "\t")
 	for _, c := range columns {
 		fmt.Fprintf(t, "%s\t", c.name)
 	}
-	fmt.Fprint(t, "cpu\truns\t\n")
+	fmt.Fprint(t, "runs\t\n")
 	for _, name := range o.names() {
-		fmt.Fprintf(t, "%s\t", name)
-		runs := o.of(name)
-		for _, c := range columns {
-			if value, all := o.figure(name, c.figure); len(all) > 0 {
-				fmt.Fprintf(t, "%s\t", c.show(value))
-			} else {
-				fmt.Fprint(t, "–\t")
-			}
-		}
-		var busy []float64
-		for _, r := range runs {
-			busy = append(busy, r.Processor)
-		}
-		fmt.Fprintf(t, "%s\t%d\t\n", percent(median(busy)), len(runs))
+		fmt.Fprintf(t, "%s\t%s\t%d\t\n", name, strings.Join(o.cells(name), "\t"), len(o.of(name)))
 	}
 	t.Flush()
 	for _, g := range o.Goals {
-		fmt.Fprintf(w, "  %s\n", g)
+		fmt.Fprintf(w, "  %-8s %s\n", g.Verdict(), g.Words())
 	}
-	for _, m := range o.Missing {
-		fmt.Fprintf(w, "  not played: %s\n", m)
-	}
-	for _, r := range o.Results {
-		for _, remark := range r.Remarks {
-			fmt.Fprintf(w, "  %s, seed %d: %s\n", r.Contestant, r.Seed, remark)
-		}
-		if r.Folder != "" {
-			fmt.Fprintf(w, "  kept: %s\n", r.Folder)
-		}
+	for _, remark := range o.remarks() {
+		fmt.Fprintf(w, "  %s\n", remark)
 	}
 }
 
-// String is a goal in one line.
-func (g Judged) String() string {
-	verdict, sign, bound := "NOT MET", "≥", 0.0
-	if g.AtMost != nil {
-		sign, bound = "≤", *g.AtMost
-	} else {
-		bound = *g.AtLeast
+// Verdict is one word for what became of the goal.
+func (g Judged) Verdict() string {
+	switch {
+	case len(g.Runs) == 0:
+		return "unknown"
+	case g.Met:
+		return "met"
 	}
-	if g.Met {
-		verdict = "met"
+	return "MISSED"
+}
+
+// Words are the goal in one line.
+func (g Judged) Words() string {
+	sign, bound := "≥", g.AtLeast
+	if bound == nil {
+		sign, bound = "≤", g.AtMost
 	}
-	value := number(g.Value)
-	if len(g.Runs) == 0 {
-		value = "not measured"
+	line := fmt.Sprintf("%s %s %s", g.Figure, sign, number(*bound))
+	if len(g.Runs) > 0 {
+		line = fmt.Sprintf("%s %s (%s %s)", g.Figure, number(g.Value), sign, number(*bound))
 	}
-	line := fmt.Sprintf("%-8s %s %s (%s %s)", verdict, g.Figure, value, sign, number(bound))
 	if g.Note != "" {
 		line += ": " + g.Note
 	}
