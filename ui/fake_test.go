@@ -25,6 +25,7 @@ type fakeService struct {
 	shared   api.SharingStatus
 	policy   []api.Effective
 	refuse   error
+	trayed   bool // the desktop has a tray
 	asked    []string
 	requests []api.AddRequest
 }
@@ -102,6 +103,7 @@ type fakeDesktop struct{ *fakeService }
 func (f fakeDesktop) Open(path string) error             { return f.do("open %s", path) }
 func (f fakeDesktop) Reveal(path string) error           { return f.do("reveal %s", path) }
 func (f fakeDesktop) StartService(context.Context) error { return f.do("start") }
+func (f fakeDesktop) HasTray() bool                      { return f.trayed }
 func (f fakeDesktop) StartsAtLogin() bool                { return false }
 func (f fakeDesktop) SetStartAtLogin(on bool) error      { return f.do("login %v", on) }
 

@@ -46,6 +46,8 @@ type Desktop interface {
 	// StartsAtLogin and SetStartAtLogin are about the tray.
 	StartsAtLogin() bool
 	SetStartAtLogin(on bool) error
+	// HasTray says whether the desktop shows the tray's icon. It may ask the desktop, and wait.
+	HasTray() bool
 }
 
 // Config is what a window needs. All fields must be set.

@@ -31,6 +31,9 @@ func agent() string {
 	return filepath.Join(home, "Library", "LaunchAgents", ID+".plist")
 }
 
+// HasTray says whether the desktop shows tray icons: macOS always does.
+func (p Place) HasTray() bool { return true }
+
 // StartsAtLogin says whether the tray starts when the user logs in.
 func (p Place) StartsAtLogin() bool {
 	_, err := os.Stat(agent())

@@ -39,6 +39,20 @@ func revealFile(path string) error {
 	return nil
 }
 
+// HasTray asks the desktop's bus whether somebody shows tray icons (KDE, StatusNotifierItem). GNOME does so only with an
+// extension.
+func (p Place) HasTray() bool {
+	bus, err := dbus.ConnectSessionBus()
+	if err != nil {
+		return false
+	}
+	defer func() { _ = bus.Close() }() // what was asked has been answered
+	const watcher = "org.kde.StatusNotifierWatcher"
+	hosted, err := bus.Object(watcher, "/StatusNotifierWatcher").GetProperty(watcher + ".IsStatusNotifierHostRegistered")
+	yes, _ := hosted.Value().(bool)
+	return err == nil && yes
+}
+
 // autostart is the entry that desktops read at login (freedesktop.org, Desktop Application Autostart).
 func autostart() string {
 	dir, err := os.UserConfigDir()

@@ -38,6 +38,9 @@ func revealFile(path string) error {
 
 const runKey = `Software\Microsoft\Windows\CurrentVersion\Run`
 
+// HasTray says whether the desktop shows tray icons: Windows always does.
+func (p Place) HasTray() bool { return true }
+
 // StartsAtLogin says whether the tray starts when the user logs in.
 func (p Place) StartsAtLogin() bool {
 	k, err := registry.OpenKey(registry.CURRENT_USER, runKey, registry.QUERY_VALUE)

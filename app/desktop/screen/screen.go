@@ -137,10 +137,12 @@ func (s *Screen) Focus(ctx context.Context, window string) error {
 	return err
 }
 
-// CloseWindow does what the cross in a window's corner does.
+// CloseWindow asks a window to close, as the cross in its corner does. It needs the keyboard's focus.
 func (s *Screen) CloseWindow(ctx context.Context, window string) error {
-	_, err := s.run(ctx, nil, "xdotool", "windowclose", window)
-	return err
+	if err := s.Focus(ctx, window); err != nil {
+		return err
+	}
+	return s.Key(ctx, "alt+F4") // the window manager's key for it
 }
 
 // Clipboard puts a text on the clipboard.

@@ -54,6 +54,7 @@ func Run(o desktop.Options, links []string, log *slog.Logger) error {
 	w.SetContent(u.Object())
 	w.Resize(fyne.NewSize(1180, 740))
 	w.SetMaster()
+	w.SetCloseIntercept(func() { u.Closing(a.Quit) })
 	a.Lifecycle().SetOnStarted(func() {
 		log.Info("the window is open")
 		u.Start()
