@@ -38,6 +38,9 @@ const (
 	minPieceLength = merkle.BlockSize
 	maxPieceLength = 16 << 20
 	maxMirrors     = 15 // and this edge make 16
+
+	goodPieces      = 1024    // so many are plenty to exchange
+	goodPieceLength = 1 << 20 // longer ones hardly cost less
 )
 
 // Options say on what terms a file is published.
@@ -200,14 +203,15 @@ func takeIn(ctx context.Context, file, path string, pieceLength int64) (h *hashe
 	return h, errors.Join(err, to.Sync())
 }
 
-// choosePieceLength returns wanted, or a length with which small files still have several pieces to
-// exchange and large ones not too many.
+// choosePieceLength returns wanted, or a length for the size. A crowd can pass on only whole pieces, so they are small
+// as long as that does not make too many: with 256 KiB, 20 clients that start together with 48 MB are done
+// in four fifths of the time that 1 MiB takes. Larger pieces cost less computing.
 func choosePieceLength(size, wanted int64) (int64, error) {
 	n := wanted
 	if n == 0 {
-		n = 1 << 20
-		if size <= 32<<20 {
-			n = 256 << 10
+		n = 256 << 10
+		for n < goodPieceLength && size > n*goodPieces {
+			n *= 2
 		}
 		for n < maxPieceLength && size > n*maxPieces {
 			n *= 2

@@ -12,9 +12,9 @@ import (
 func (t *transfer) view(now time.Time) hybrid.View {
 	edgeRate, peerRate, _ := t.meter.rates()
 	t.peerBest = max(peerRate, t.peerBest*peerFade)
-	return hybrid.View{Pieces: t.pieces, Done: t.done, PieceLength: t.geo.unit, Cursor: t.cursor, Allowance: t.allowance,
+	return hybrid.View{RunLength: 1, Pieces: t.pieces, Done: t.done, Mine: t.mine, PieceLength: t.geo.unit, Cursor: t.cursor, Allowance: t.allowance,
 		EdgeRate: max(edgeRate, t.pacer.AloneRate()/2), PeerRate: peerRate, Peers: t.counted.Delivering, UnderWay: t.claims,
-		Long: t.swarm == nil || t.counted.Peers == 0 && now.Sub(t.began) > peersMayCome, Swarming: t.swarm != nil, StallTime: stallTime}
+		Swarming: t.swarm != nil, StallTime: stallTime}
 }
 
 // schedule starts the edge requests that the picker asks for.
@@ -23,7 +23,8 @@ func (a *actor) schedule(t *transfer, now time.Time) {
 		return
 	}
 	v := t.view(now)
-	v.Slots = t.slots(a.cfg.Settings().Connections, v.EdgeRate) - t.claims
+	v.Slots, v.RunLength = t.slots(a.cfg.Settings().Connections, v.EdgeRate, now)
+	v.Slots -= t.claims
 	if t.edgeErr != nil {
 		v.Slots = min(v.Slots, 1-t.claims) // one request finds out whether the edge is back
 	}
@@ -55,20 +56,27 @@ func (a *actor) askOn(t *transfer) {
 	a.schedule(t, now)
 }
 
-// slots is how many edge requests may be under way: all that the user allows while there is nobody else to ask.
-// With peers about, what is in flight is what the edge still sends after it was told to yield, so it is as
-// little as keeps the edge busy.
-func (t *transfer) slots(connections int, edgeRate float64) int {
+// slots is how many edge requests may be under way, and for how many pieces each: all that the user allows while
+// there is nobody else to ask. With peers about, what is in flight is what the edge still sends after it was told to
+// yield, so it is as little as keeps the edge busy.
+func (t *transfer) slots(connections int, edgeRate float64, now time.Time) (requests, run int) {
 	connections = max(1, connections)
-	if t.swarm == nil || t.counted.Peers == 0 && time.Since(t.began) > peersMayCome {
-		return connections
+	longest := max(1, longestRequest/int(t.geo.unit))
+	switch {
+	case t.swarm == nil:
+		return connections, longest
+	case t.counted.Peers == 0 && now.Sub(t.began) > peersMayCome:
+		return connections, max(1, longest/2)
 	}
 	rate := min(t.allowance, max(edgeRate, t.pacer.AloneRate()))
-	busy := int(math.Ceil(rate * inFlight.Seconds() / float64(t.geo.unit)))
+	pieces := int(math.Ceil(rate * inFlight.Seconds() / float64(t.geo.unit)))
 	if t.allowance >= hybrid.Unlimited {
-		return min(connections, max(busy, 4))
+		pieces = max(pieces, fewestFree)
 	}
-	return min(connections, max(busy, 1))
+	pieces = max(pieces, 1)
+	good := pieces * int(t.geo.unit) / goodRequest
+	requests = min(connections, pieces, max(good, fewestFree))
+	return requests, min(longest, (pieces+requests-1)/requests)
 }
 
 // lend lets peers be asked for claimed pieces when they would be done clearly sooner, or when the edge has been

@@ -43,10 +43,7 @@ func publish(t *testing.T, size int, seed byte, mode protocol.Mode) *published {
 	if p := shelf.objects[title]; p != nil {
 		return p
 	}
-	data, pieceLength := noise(size, seed), 1<<20
-	if size < 16<<20 {
-		pieceLength = 256 << 10
-	}
+	data, pieceLength := noise(size, seed), 256<<10 // as a publisher's program chooses it for such sizes
 	var layer []merkle.Hash
 	var joined []byte
 	for rest := data; len(rest) > 0; rest = rest[min(pieceLength, len(rest)):] {
@@ -227,7 +224,7 @@ func (c *crowd) Join(o Object, seek bool) (Swarm, error) {
 		return nil, err
 	}
 	sw.SetUpload(func(swarm.PeerID) bool { return c.shares })
-	m := &membership{Swarm: sw, crowd: c, content: o.Manifest.ID}
+	m := &membership{Swarm: sw, crowd: c, content: o.Manifest.ID, pieces: o.Manifest.Pieces()}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	c.joined[o.Manifest.ID] = m
 	c.past = append(c.past, m)
@@ -255,6 +252,8 @@ type membership struct {
 	*swarm.Swarm
 	crowd   *crowd
 	content protocol.ContentID
+	pieces  int
+	number  uint64
 	ctx     context.Context
 	cancel  context.CancelFunc
 	work    sync.WaitGroup
@@ -309,6 +308,18 @@ func (m *membership) Totals() Totals {
 	}
 	return t
 }
+
+func (m *membership) Neighbours(dst []uint64) (self uint64, others []uint64) {
+	for _, p := range m.Swarm.Peers() {
+		if p.Has < m.pieces {
+			dst = append(dst, number(p.ID))
+		}
+	}
+	return m.number, dst
+}
+
+// number is what the scheduler knows a peer by.
+func number(id swarm.PeerID) uint64 { return uint64(id[0]) * 0x9e3779b97f4a7c15 }
 
 func (m *membership) Sources() []api.Source { return nil }
 

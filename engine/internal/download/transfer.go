@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"log/slog"
 	"math"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -17,17 +18,20 @@ import (
 )
 
 const (
-	tickEvery    = 100 * time.Millisecond
-	progressSave = 5 * time.Second  // between records while bytes arrive
-	reportEvery  = 30 * time.Second // to the control plane
-	stallTime    = 600 * time.Millisecond
-	edgeSilence  = 2 * time.Second        // after which peers may be asked for what the edge was asked for
-	inFlight     = 500 * time.Millisecond // of work at the edge while peers are about
-	peersMayCome = 3 * time.Second        // after the start; later the edge works as if there were none
-	noLimit      = -1                     // of a budget.Limiter
-	traceEvery   = 300 * time.Millisecond // between lines of a debug log
-	peerFade     = 0.99                   // of the best rate of peers, from tick to tick
-	keptPrefixes = 16                     // pieces of which a failed request's beginning is kept
+	tickEvery      = 100 * time.Millisecond
+	progressSave   = 5 * time.Second  // between records while bytes arrive
+	reportEvery    = 30 * time.Second // to the control plane
+	stallTime      = 600 * time.Millisecond
+	edgeSilence    = 2 * time.Second        // after which peers may be asked for what the edge was asked for
+	inFlight       = 500 * time.Millisecond // of work at the edge while peers are about
+	fewestFree     = 2                      // pieces in flight while the edge may run free
+	goodRequest    = 1 << 20                // bytes: more requests cost more, longer ones bind the edge for longer
+	longestRequest = 8 << 20                // bytes: keeps the cost of requests below 1%
+	peersMayCome   = 3 * time.Second        // after the start; later the edge works as if there were none
+	noLimit        = -1                     // of a budget.Limiter
+	traceEvery     = 300 * time.Millisecond // between lines of a debug log
+	peerFade       = 0.99                   // of the best rate of peers, from tick to tick
+	keptPrefixes   = 16                     // pieces of which a failed request's beginning is kept
 )
 
 // transfer is the part of an activity in which bytes arrive. The loop owns it; workers see the source,
@@ -47,6 +51,8 @@ type transfer struct {
 	origin   []byte // letters of the piece map
 	progress []swarm.PieceProgress
 	holders  []uint16
+	mine     []bool          // to fetch for all, see hybrid.Turns
+	others   []uint64        // whom mine was shared out among
 	touched  []time.Duration // when a peer last did something about a piece
 	left     int             // pieces
 	cursor   int
@@ -76,7 +82,7 @@ func (a *actor) beginTransfer(act *activity, now time.Time) {
 	geo := a.geometry()
 	n := geo.pieces()
 	t := &transfer{act: act, began: now, geo: geo, pieces: make([]hybrid.Piece, n), done: make([]bool, n), origin: make([]byte, n),
-		progress: make([]swarm.PieceProgress, n), touched: make([]time.Duration, n), left: n, allowance: hybrid.Unlimited,
+		mine: make([]bool, n), progress: make([]swarm.PieceProgress, n), touched: make([]time.Duration, n), left: n, allowance: hybrid.Unlimited,
 		prefixes: map[int][]byte{}, requests: map[*request]context.CancelFunc{}, savedAt: now, reported: now}
 	act.transfer = t
 	for i := range n {
@@ -276,6 +282,7 @@ func (t *transfer) refreshPieces(elapsed time.Duration) {
 	t.lookedAt = elapsed
 	t.swarm.Progress(t.progress)
 	t.holders = t.swarm.Availability(t.holders)
+	t.takeTurns()
 	for i := range t.pieces {
 		if t.done[i] {
 			continue
@@ -290,6 +297,16 @@ func (t *transfer) refreshPieces(elapsed time.Duration) {
 		if i < len(t.holders) {
 			p.Holders = int(t.holders[i])
 		}
+	}
+}
+
+// takeTurns shares the pieces out again when those who download the object have changed.
+func (t *transfer) takeTurns() {
+	self, others := t.swarm.Neighbours(nil)
+	slices.Sort(others)
+	if !slices.Equal(others, t.others) || t.others == nil {
+		t.others = append([]uint64{}, others...)
+		hybrid.Turns(t.mine, self, others)
 	}
 }
 

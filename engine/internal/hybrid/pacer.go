@@ -45,6 +45,7 @@ const (
 	tiny       = 0.02                   // of the total: less is not worth requests
 	warmUp     = 800 * time.Millisecond // before the edge alone is believed to be at full speed
 	margin     = 1.02                   // by which offload's plan beats the edge alone
+	notFull    = 0.85                   // of what the edge alone filled: a total below it says that the edge has less to give now
 )
 
 // phase is what the pacer is doing for Speed.
@@ -218,8 +219,9 @@ func (p *Pacer) deadline() time.Duration {
 	return p.started + time.Duration(float64(p.planned)/p.alone*float64(time.Second))
 }
 
-// learnAlone keeps the best rate that the edge showed while nothing held it back, and lowers it slowly when the
-// edge cannot deliver it any more.
+// learnAlone keeps the best rate that the edge showed while nothing held it back, and lowers it when the edge cannot
+// deliver it any more: slowly while peers may be what pushes it aside, and within a second or two when the
+// link is not even full, as when a crowd has come to the edge.
 func (p *Pacer) learnAlone(s Sample) {
 	if !p.begun && s.EdgeBytes > 0 {
 		p.begun, p.started, p.planned = true, s.Now, s.Remaining
@@ -227,10 +229,14 @@ func (p *Pacer) learnAlone(s Sample) {
 	if !p.begun || s.Now-p.started < warmUp || !s.EdgeAlive || p.allowance != Unlimited {
 		return
 	}
-	edge, _ := p.history.rates(s.Now, slow/2)
-	if edge > p.alone {
+	edge, peers := p.history.rates(s.Now, slow/2)
+	switch {
+	case edge > p.alone:
 		p.alone = edge
-	} else if s.Now-p.started > 2*slow {
+	case s.Now-p.started <= 2*slow:
+	case edge+peers < notFull*p.alone:
+		p.alone += 0.1 * (edge - p.alone)
+	default:
 		p.alone += 0.01 * (edge - p.alone)
 	}
 }

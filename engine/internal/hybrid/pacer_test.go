@@ -105,6 +105,25 @@ func TestPacerOnSteadyLinks(t *testing.T) {
 	}
 }
 
+// The edge was fast before a crowd came. Then the plan for Offload must follow what it gives now, or the download
+// would take all it can from the edge to its end.
+func TestPlanFollowsAnEdgeThatHasLessToGive(t *testing.T) {
+	p := NewPacer(Offload, 100e6)
+	var edge, peers float64
+	for now := time.Duration(0); now < 8*time.Second; now += 100 * time.Millisecond {
+		rate := 50 * mbit
+		if now > 2*time.Second {
+			rate = 3 * mbit
+			peers += 9 * mbit / 10
+		}
+		edge += rate / 10
+		p.Step(Sample{Now: now, EdgeBytes: int64(edge), PeerBytes: int64(peers), Remaining: int64(100e6 - edge - peers), Peers: 5, EdgeAlive: true})
+	}
+	if got := p.AloneRate(); got > 5*mbit {
+		t.Errorf("the edge alone is thought to give %.1f Mbit/s; it gives 3", got/mbit)
+	}
+}
+
 func TestPacerGivesTheEdgeBackWithinASecondWhenPeersFallSilent(t *testing.T) {
 	const death = 10 * time.Second
 	w := world{link: 80 * mbit, edge: 40 * mbit, size: 300e6, noise: 0.2, peersAt: 300 * time.Millisecond}

@@ -18,6 +18,7 @@ type Piece struct {
 type View struct {
 	Pieces      []Piece
 	Done        []bool // verified
+	Mine        []bool // this client's to fetch while nobody has them, see Turns
 	PieceLength int64
 	Cursor      int // where this client starts to look; differs from client to client
 
@@ -27,7 +28,7 @@ type View struct {
 	Slots     int     // edge requests that may be started now
 	UnderWay  int     // edge requests that were started before
 	Peers     int     // connected peers that deliver, or have just been connected
-	Long      bool    // requests of several pieces are welcome: nobody else wants the pieces
+	RunLength int     // pieces that one request may be for
 	Swarming  bool    // peers may come: leave them different pieces than a plain download would
 	StallTime time.Duration
 }
@@ -39,9 +40,11 @@ type Run struct {
 }
 
 const (
-	longestRun = 8   // pieces: one request of 8 MiB keeps the cost of requests below 1%
-	patience   = 1.3 // an end game duplicate must be so much sooner than the peers
-	queued     = 4   // times the silence that is allowed to a piece that nobody is asked for
+	hungry       = 3 * time.Second // of what peers give: with less to ask them for, something new must come from the edge
+	hungryPieces = 4               // the same, for slow peers
+
+	patience = 1.3 // an end game duplicate must be so much sooner than the peers
+	queued   = 4   // times the silence that is allowed to a piece that nobody is asked for
 
 	// What is asked of two sources is paid for twice, so a duplicate must gain so much.
 	duplicateWorth = 300 * time.Millisecond // of one piece, by the edge
@@ -52,14 +55,17 @@ const (
 // that nobody connected has, then those whose peers have stalled, then the rarest; and at the end, what peers would
 // deliver later than the edge.
 func Pick(v View) []Run {
-	if v.Slots <= 0 || v.Allowance <= 0 {
-		if v.Slots > 0 && v.Peers == 0 {
-			v.Allowance = Unlimited
-		} else {
-			return nil
-		}
+	if v.Slots <= 0 {
+		return nil
 	}
 	p := &picking{View: v, taken: map[int]bool{}}
+	if v.Allowance <= 0 {
+		if v.Peers > 0 {
+			p.inject()
+			return p.runs
+		}
+		p.Allowance = Unlimited
+	}
 	if !v.Swarming {
 		p.sequential()
 		return p.runs
@@ -103,7 +109,7 @@ func (p *picking) sequential() {
 			left++
 		}
 	}
-	longest := max(1, min(longestRun, left/max(1, 2*(p.Slots+p.UnderWay)))) // the last pieces are spread over all requests
+	longest := max(1, min(p.RunLength, left/max(1, 2*(p.Slots+p.UnderWay)))) // the last pieces are spread over all requests
 	for i := 0; i < len(p.Pieces) && !p.full(); i++ {
 		if p.untouched(i) {
 			p.take(p.runFrom(i, longest))
@@ -120,18 +126,41 @@ func (p *picking) runFrom(first, longest int) Run {
 	return r
 }
 
-// free picks among pieces that nobody is at, the rarest first, from the cursor on. A piece that others
-// may want comes alone, so that a lowered allowance binds soon.
+// free picks among pieces that nobody is at, the rarest first, from the cursor on.
 func (p *picking) free() {
-	longest := 1
-	if p.Long {
-		longest = longestRun / 2
-	}
+	longest := max(1, p.RunLength)
 	n := len(p.Pieces)
 	for _, holders := range p.rarities() {
-		for k := 0; k < n && !p.full(); k++ {
-			if i := (p.Cursor + k) % n; min(p.Pieces[i].Holders, mostHolders) == holders && p.untouched(i) {
-				p.take(p.runFrom(i, longest))
+		for _, mine := range []bool{true, false} {
+			for k := 0; k < n && !p.full(); k++ {
+				if i := (p.Cursor + k) % n; p.Mine[i] == mine && min(p.Pieces[i].Holders, mostHolders) == holders && p.untouched(i) {
+					p.take(p.runFrom(i, longest))
+				}
+			}
+		}
+	}
+}
+
+// inject fetches a piece that nobody connected has, though the edge rests, when peers will soon have nothing left to
+// give: they all lack it, so one of them has to fetch it, and then they pass it on.
+func (p *picking) inject() {
+	if p.UnderWay > 0 {
+		return
+	}
+	supply := 0.0
+	for i := range p.Pieces {
+		if x := &p.Pieces[i]; !p.Done[i] && x.Holders > 0 {
+			supply += float64(max(0, p.PieceLength-x.Received))
+		}
+	}
+	if supply >= max(p.PeerRate*hungry.Seconds(), hungryPieces*float64(p.PieceLength)) {
+		return
+	}
+	for _, mine := range []bool{true, false} {
+		for i := range p.Pieces {
+			if p.Mine[i] == mine && p.Pieces[i].Holders == 0 && p.untouched(i) {
+				p.take(Run{First: i, Count: 1})
+				return
 			}
 		}
 	}

@@ -16,9 +16,11 @@ import (
 type picture struct {
 	name                               string
 	have, edge, peers, silent, holders string
-	slots, cursor                      int
+	mine                               string // 1: this client's turn
+	slots, cursor, underWay            int
 	deliver                            int // peers that deliver
-	swarming, long                     bool
+	swarming                           bool
+	run                                int // pieces that a request may be for
 	allowance, edgeRate, peerRate      float64
 	want                               string // runs as first+count, ! for duplicates
 }
@@ -26,8 +28,8 @@ type picture struct {
 const unit = 1 << 20
 
 func (p picture) view() View {
-	v := View{Done: make([]bool, len(p.have)), Pieces: make([]Piece, len(p.have)), PieceLength: unit, Cursor: p.cursor, Slots: p.slots,
-		Peers: p.deliver, Swarming: p.swarming, Long: p.long, Allowance: p.allowance, EdgeRate: p.edgeRate, PeerRate: p.peerRate, StallTime: time.Second}
+	v := View{Done: make([]bool, len(p.have)), Mine: make([]bool, len(p.have)), Pieces: make([]Piece, len(p.have)), PieceLength: unit, Cursor: p.cursor, Slots: p.slots,
+		Peers: p.deliver, Swarming: p.swarming, RunLength: p.run, UnderWay: p.underWay, Allowance: p.allowance, EdgeRate: p.edgeRate, PeerRate: p.peerRate, StallTime: time.Second}
 	at := func(s string, i int) byte {
 		if i < len(s) {
 			return s[i]
@@ -37,6 +39,7 @@ func (p picture) view() View {
 	digit := func(c byte) int { return strings.IndexByte("0123456789", c) }
 	for i := range p.have {
 		v.Done[i] = p.have[i] == '#'
+		v.Mine[i] = at(p.mine, i) == '1'
 		piece := &v.Pieces[i]
 		piece.Claimed = at(p.edge, i) == 'e'
 		if d := digit(at(p.peers, i)); d > 0 {
@@ -54,11 +57,17 @@ func (p picture) view() View {
 
 func TestPick(t *testing.T) {
 	for _, p := range []picture{
-		{name: "alone: from the front, in long requests", have: "####....................", slots: 2, long: true, want: "4+5 9+5"},
-		{name: "alone: the last pieces are spread over all requests", have: "########....", slots: 4, long: true, want: "8+1 9+1 10+1 11+1"},
-		{name: "alone: around what is under way", have: "........", edge: "ee", slots: 1, long: true, want: "2+3"},
+		{name: "alone: from the front, in long requests", have: "####....................", slots: 2, run: 8, want: "4+5 9+5"},
+		{name: "alone: the last pieces are spread over all requests", have: "########....", slots: 4, run: 8, want: "8+1 9+1 10+1 11+1"},
+		{name: "alone: around what is under way", have: "........", edge: "ee", slots: 1, run: 8, want: "2+3"},
 		{name: "nothing without slots", have: "....", swarming: true, want: ""},
-		{name: "nothing while the edge yields to peers", have: "....", slots: 2, swarming: true, deliver: 2, want: ""},
+		{name: "nothing while the edge yields to peers", have: "....", holders: "1111", slots: 2, swarming: true, deliver: 2, want: ""},
+		{name: "though the edge yields, something new for peers who have little left to give", have: "....#.", holders: "110.00", mine: "..10.1", slots: 2,
+			swarming: true, deliver: 2, want: "2+1"},
+		{name: "the same, if all is others' turn", have: "....", holders: "1101", mine: "1100", slots: 2, swarming: true, deliver: 2, want: "2+1"},
+		{name: "the same, while one request is under way", have: ".....", holders: "11010", edge: "....e", underWay: 1, slots: 1, swarming: true, deliver: 2, want: ""},
+		{name: "nothing new while peers have enough to give", have: ".......", holders: "1111101", slots: 1, swarming: true, deliver: 2, want: ""},
+		{name: "its own turn before others'", have: "......", holders: "001111", mine: "010001", slots: 3, swarming: true, deliver: 2, allowance: Unlimited, want: "1+1 0+1 5+1"},
 		{name: "the edge never rests when nobody else delivers", have: "....", slots: 1, swarming: true, want: "0+1"},
 		{name: "what nobody has comes first", have: "......", holders: "221022", slots: 1, swarming: true, deliver: 2, allowance: Unlimited, want: "3+1"},
 		{name: "then the rarest", have: "......", holders: "332313", slots: 2, swarming: true, deliver: 3, allowance: Unlimited, want: "4+1 2+1"},
@@ -127,13 +136,13 @@ func TestLend(t *testing.T) {
 
 // No view, however odd, makes the picker claim a piece that is done or claimed, or more than there are slots.
 func FuzzPick(f *testing.F) {
-	f.Add([]byte{0, 1, 2, 3, 4, 5, 6, 7}, 2, 3, true, true)
-	f.Fuzz(func(t *testing.T, state []byte, slots, cursor int, swarming, long bool) {
+	f.Add([]byte{0, 1, 2, 3, 4, 5, 6, 7}, 2, 3, true, 8)
+	f.Fuzz(func(t *testing.T, state []byte, slots, cursor int, swarming bool, run int) {
 		if len(state) == 0 || len(state) > 1000 || slots > 100 || cursor < 0 {
 			return
 		}
 		v := View{Done: make([]bool, len(state)), Pieces: make([]Piece, len(state)), PieceLength: unit, Cursor: cursor % len(state), Slots: slots,
-			Allowance: Unlimited, EdgeRate: unit, PeerRate: 1, Peers: 1, Swarming: swarming, Long: long, StallTime: time.Second}
+			Allowance: Unlimited, EdgeRate: unit, PeerRate: 1, Peers: 1, Swarming: swarming, Mine: make([]bool, len(state)), RunLength: run, StallTime: time.Second}
 		for i, b := range state {
 			v.Done[i] = b&1 != 0
 			v.Pieces[i] = Piece{Claimed: b&2 != 0, Outstanding: int(b>>2) & 3, Holders: int(b >> 4), Idle: time.Duration(b) * 10 * time.Millisecond}

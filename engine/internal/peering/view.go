@@ -1,6 +1,7 @@
 package peering
 
 import (
+	"encoding/binary"
 	"time"
 
 	"github.com/tributary-dl/tributary/engine/api"
@@ -91,6 +92,19 @@ func (m *member) Availability(dst []uint16) []uint16 {
 	}
 	return dst[:0]
 }
+
+// Neighbours implements download.Swarm.
+func (m *member) Neighbours(dst []uint64) (self uint64, others []uint64) {
+	for _, p := range m.stats() {
+		if p.Has < m.object.Manifest.Pieces() {
+			dst = append(dst, number(p.ID))
+		}
+	}
+	return number(swarm.PeerID(m.service.device.GUID())), dst
+}
+
+// number is a few bits of what names a device: enough to tell the peers of a swarm apart.
+func number(id swarm.PeerID) uint64 { return binary.BigEndian.Uint64(id[:8]) }
 
 // Done implements download.Swarm.
 func (m *member) Done(i int) {
