@@ -130,7 +130,7 @@ func (g *guest) Join(o Object, _ bool) (Swarm, error) {
 	g.mu.Lock()
 	g.swarm = sw
 	g.mu.Unlock()
-	m := &membership{Swarm: sw, crowd: &crowd{joined: map[protocol.ContentID]*membership{}}, content: o.Manifest.ID, pieces: o.Manifest.Pieces(), number: number(g.id)}
+	m := &membership{Swarm: sw, crowd: &crowd{joined: map[protocol.ContentID]*membership{}}, content: o.Manifest.ID, pieces: o.Manifest.Pieces(), number: figure(g.id)}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.once.Do(func() { m.work.Go(func() { g.mingle(m.ctx, sw) }) })
 	return m, nil

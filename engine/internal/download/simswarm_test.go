@@ -312,14 +312,14 @@ func (m *membership) Totals() Totals {
 func (m *membership) Neighbours(dst []uint64) (self uint64, others []uint64) {
 	for _, p := range m.Swarm.Peers() {
 		if p.Has < m.pieces {
-			dst = append(dst, number(p.ID))
+			dst = append(dst, figure(p.ID))
 		}
 	}
 	return m.number, dst
 }
 
-// number is what the scheduler knows a peer by.
-func number(id swarm.PeerID) uint64 { return uint64(id[0]) * 0x9e3779b97f4a7c15 }
+// figure is what the scheduler knows a peer by.
+func figure(id swarm.PeerID) uint64 { return uint64(id[0]) * 0x9e3779b97f4a7c15 }
 
 func (m *membership) Sources() []api.Source { return nil }
 

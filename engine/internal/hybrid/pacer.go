@@ -83,7 +83,8 @@ type Pacer struct {
 	alone   float64
 	started time.Duration
 	begun   bool
-	planned int64 // bytes remaining when the plan was made
+	lacking time.Duration // since when the edge has given less than it may and did
+	planned int64         // bytes remaining when the plan was made
 }
 
 // NewPacer returns a pacer for an object of which remaining bytes are missing.
@@ -226,17 +227,20 @@ func (p *Pacer) learnAlone(s Sample) {
 	if !p.begun && s.EdgeBytes > 0 {
 		p.begun, p.started, p.planned = true, s.Now, s.Remaining
 	}
-	if !p.begun || s.Now-p.started < warmUp || !s.EdgeAlive || p.allowance != Unlimited {
+	if !p.begun || s.Now-p.started < warmUp || !s.EdgeAlive {
 		return
 	}
 	edge, peers := p.history.rates(s.Now, slow/2)
+	if edge > notFull*min(p.allowance, p.alone) {
+		p.lacking = s.Now
+	}
 	switch {
+	case s.Now-p.started > 2*slow && s.Now-p.lacking > slow && edge+peers < notFull*p.alone:
+		p.alone += 0.1 * (edge - p.alone)
+	case p.allowance != Unlimited:
 	case edge > p.alone:
 		p.alone = edge
-	case s.Now-p.started <= 2*slow:
-	case edge+peers < notFull*p.alone:
-		p.alone += 0.1 * (edge - p.alone)
-	default:
+	case s.Now-p.started > 2*slow:
 		p.alone += 0.01 * (edge - p.alone)
 	}
 }
