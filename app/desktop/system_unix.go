@@ -5,7 +5,6 @@ package desktop
 import (
 	"fmt"
 	"net/url"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"syscall"
@@ -51,39 +50,4 @@ func (p Place) HasTray() bool {
 	hosted, err := bus.Object(watcher, "/StatusNotifierWatcher").GetProperty(watcher + ".IsStatusNotifierHostRegistered")
 	yes, _ := hosted.Value().(bool)
 	return err == nil && yes
-}
-
-// autostart is the entry that desktops read at login (freedesktop.org, Desktop Application Autostart).
-func autostart() string {
-	dir, err := os.UserConfigDir()
-	if err != nil {
-		return ""
-	}
-	return filepath.Join(dir, "autostart", "tributary-tray.desktop")
-}
-
-// StartsAtLogin says whether the tray starts when the user logs in.
-func (p Place) StartsAtLogin() bool {
-	_, err := os.Stat(autostart())
-	return err == nil
-}
-
-// SetStartAtLogin changes it.
-func (p Place) SetStartAtLogin(on bool) error {
-	file := autostart()
-	if !on {
-		return removeIfThere(file)
-	}
-	program, err := find("tributary-tray")
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		return fmt.Errorf("start at login: %w", err)
-	}
-	entry := "[Desktop Entry]\nType=Application\nName=Tributary\nExec=\"" + program + "\"\nX-GNOME-Autostart-enabled=true\n"
-	if err := os.WriteFile(file, []byte(entry), 0o600); err != nil {
-		return fmt.Errorf("start at login: %w", err)
-	}
-	return nil
 }

@@ -95,6 +95,8 @@ func (l *Links) take(candidate string, seen map[string]bool) {
 			seen[link] = true
 			l.URLs = append(l.URLs, link)
 		}
+	case ok && scheme == "tributary" && ownLink.MatchString(rest): // a desktop hands it to us: a page asks for this program
+		l.take(strings.TrimPrefix(rest, "//"), seen)
 	case ok && scheme == "file" || localPath.MatchString(candidate):
 		l.refuse(candidate, ReasonLocal)
 	case ok && isScheme(scheme, rest):
@@ -111,6 +113,7 @@ var (
 	bareHost  = regexp.MustCompile(`^(?i:[a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-zA-Z]{2,24}(:\d{1,5})?/\S+$`)
 	localPath = regexp.MustCompile(`^(/[^/]|~/|[a-zA-Z]:\\|\\\\)`)
 	schemeRE  = regexp.MustCompile(`^[a-z][a-z0-9+.-]{1,30}$`)
+	ownLink   = regexp.MustCompile(`^(//)?(?i:https?)://`)
 	linkStart = regexp.MustCompile(`(?i)\bhttps?://`)
 	fileName  = regexp.MustCompile(`\.[A-Za-z0-9]{1,5}$`)
 )
