@@ -13,8 +13,11 @@ import (
 
 // edge is a publisher's real edge and control plane in the machine, on a public address of its own.
 type edge struct {
-	site *site
-	data string
+	site    *site
+	program string
+	address string
+	data    string
+	rate    int // bytes a second; 0: as many as it can
 }
 
 // controlProgram builds tributary-control, once.
@@ -36,22 +39,28 @@ func (s *site) edge(address string, rate int) *edge {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	e := &edge{site: s, data: "/srv/" + address}
-	s.shell(fmt.Sprintf(`ip address add %[1]s/32 dev lo
-		systemd-run --quiet --unit=edge-%[1]s --property=WorkingDirectory=/srv %[2]s serve --data %[3]s --listen %[1]s:443 --edge-rate %[4]d`,
-		address, s.copy(program), e.data, rate))
-	s.until(patience, "the edge answers", func() bool {
-		_, err := s.Shell(s.ctx, "journalctl -u edge-"+address+" | grep -q '\"edge\"'")
-		return err == nil
-	})
+	e := &edge{site: s, program: s.copy(program), address: address, data: "/srv/" + address, rate: rate}
+	e.start()
 	s.shell("cp " + e.data + "/ca.pem /usr/local/share/ca-certificates/" + address + ".crt; update-ca-certificates 2>/dev/null")
 	return e
+}
+
+// start runs the edge, again after a power cut.
+func (e *edge) start() {
+	e.site.t.Helper()
+	e.site.shell(fmt.Sprintf(`ip address add %[1]s/32 dev lo
+		systemd-run --quiet --unit=edge-%[1]s --property=WorkingDirectory=/srv %[2]s serve --data %[3]s --listen %[1]s:443 --edge-rate %[4]d`,
+		e.address, e.program, e.data, e.rate))
+	e.site.until(patience, "the edge answers", func() bool {
+		_, err := e.site.Shell(e.site.ctx, "journalctl --boot -u edge-"+e.address+" | grep -q '\"edge\"'")
+		return err == nil
+	})
 }
 
 // publish offers a file of noise and returns its address and SHA-256.
 func (e *edge) publish(name string, size int) (url, sum string) {
 	e.site.t.Helper()
-	out := e.site.shell(fmt.Sprintf("cd /srv; head -c %d /dev/urandom >%s; /srv/tributary-control publish --data %s %[2]s; sha256sum %[2]s", size, name, e.data))
+	out := e.site.shell(fmt.Sprintf("cd /srv; head -c %[1]d /dev/urandom >%[2]s; %[3]s publish --data %[4]s %[2]s; sha256sum %[2]s", size, name, e.program, e.data))
 	words := strings.Fields(out)
 	if len(words) != 3 {
 		e.site.t.Fatalf("publish printed %q", out)
