@@ -34,13 +34,14 @@ var measurements = []struct {
 	run         func(*bench, context.Context) error
 }{
 	{"loopback", "edge only, loopback, against curl and aria2c", (*bench).loopback},
-	{"shaped", "edge only at 200 Mbit/s, against curl", (*bench).shaped},
+	{"shaped", "edge only at 50, 200 and 1000 Mbit/s, against curl and aria2c", (*bench).shaped},
 	{"strong", "link 80, edge 40, four peers of 20 Mbit/s, policy speed", (*bench).strongPeers},
 	{"weak", "link 80, edge 40, two peers of 10 Mbit/s, policy speed", (*bench).weakPeers},
 	{"offload", "link 80, edge 40, two peers of 10 Mbit/s, policy offload", (*bench).offload},
 	{"killed", "all peers killed at half", (*bench).peersKilled},
 	{"link", "one peer over ICE and QUIC, unshaped", (*bench).peerLink},
 	{"idle", "the service at rest, and with 20 shared objects", (*bench).idle},
+	{"nat", "who meets whom: all pairs of NATs, one LAN, lost packets", (*bench).natPairs},
 	{"control", "the control plane under 10,000 sessions", (*bench).controlPlane},
 	{"crash", "kill -9 at a random moment, resume", (*bench).crash},
 }

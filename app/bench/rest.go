@@ -92,6 +92,7 @@ func (b *bench) rest(ctx context.Context, c *fleet.Control, d *fleet.Daemon, sha
 
 type usage struct {
 	rss     int64   // bytes
+	peak    int64   // bytes: the largest rss so far
 	cpu     float64 // seconds
 	written int64   // bytes, to disks
 }
@@ -115,7 +116,10 @@ func usageOf(pid int) (u usage, err error) {
 	if u.rss, err = procNumber(dir+"status", "VmRSS:"); err != nil {
 		return u, err
 	}
-	u.rss *= 1024
+	if u.peak, err = procNumber(dir+"status", "VmHWM:"); err != nil {
+		return u, err
+	}
+	u.rss, u.peak = u.rss*1024, u.peak*1024
 	u.written, err = procNumber(dir+"io", "write_bytes:")
 	return u, err
 }

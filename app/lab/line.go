@@ -49,3 +49,17 @@ func (p portOf) shape(rate Rate) error {
 	burst := max(minBurst, int64(rate)/8/500)
 	return root("tbf", "rate", fmt.Sprintf("%dbit", rate), "burst", fmt.Sprintf("%db", burst), "latency", queueTime)
 }
+
+// LoseUDP has the near end of the host's line drop so many percent of the UDP packets that pass it in either
+// direction, drawn at random; 0 ends it. TCP is spared, so that what a test tells its programs arrives.
+func (h *Host) LoseUDP(percent int) error {
+	ns := h.ends.near.ns
+	rules := "table ip loss {}\ndelete table ip loss\n"
+	if percent > 0 {
+		rules += fmt.Sprintf(`table ip loss { chain lossy { type filter hook prerouting priority raw;
+meta l4proto udp numgen random mod 100 < %d drop
+} }
+`, percent)
+	}
+	return run(rules, "ip", "netns", "exec", ns, "nft", "-f", "-")
+}
