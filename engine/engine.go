@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -338,6 +339,7 @@ func (e *Engine) add(ctx context.Context, id string, r api.AddRequest, h *storag
 	rec := download.Record{ID: id, Request: r, Want: api.WantRun, Added: time.Now()}
 	if h != nil {
 		rec.Owner, rec.Part = h.Owner(), h.Part()
+		rec.Path = filepath.Join(r.Dir, cmp.Or(r.Out, strings.TrimSuffix(r.Part, filepath.Ext(r.Part)))) // until more is known
 	}
 	if r.Paused {
 		rec.Want = api.WantPause

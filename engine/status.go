@@ -106,6 +106,10 @@ func (e *Engine) Diagnostics() []string {
 func (e *Engine) Doctor(ctx context.Context) []api.Check {
 	dir := e.Settings().Dir
 	checks := []api.Check{folderCheck("download folder", dir), folderCheck("data folder", e.cfg.DataDir)}
+	if e.cfg.Machine { // it has no right to anybody's folder, and needs none
+		dir = e.cfg.DataDir
+		checks = checks[1:]
+	}
 	space := api.Check{Name: "free space", OK: true, Detail: "enough"}
 	if err := storage.CheckSpace(existing(dir), 0); err != nil {
 		space = api.Check{Name: "free space", Detail: err.Error(), Remedy: "Free some space on the disk of " + dir + "."}

@@ -51,7 +51,6 @@ func Run(ctx context.Context, c Config) (err error) {
 		return fmt.Errorf("read the administrator's policy: %w", err)
 	}
 	started, kept := manager.Find()
-	defer func() { err = errors.Join(err, closeAll(kept)) }()
 	if err := makePrivate(c.Data); err != nil {
 		return err
 	}
@@ -71,20 +70,22 @@ func Run(ctx context.Context, c Config) (err error) {
 	if err := catchCrashes(c.Data, log); err != nil {
 		return err
 	}
-	return serve(ctx, c, started, log, ring, reader, decided)
+	return serve(ctx, c, surroundings{started, kept, log, ring, reader, decided})
 }
 
-// closeAll closes what the service manager kept for us and nobody has taken.
-func closeAll(kept []manager.Kept) error {
-	var errs []error
-	for _, k := range kept {
-		errs = append(errs, k.File.Close())
-	}
-	return errors.Join(errs...)
+// surroundings is what a service is started into.
+type surroundings struct {
+	manager manager.Manager
+	kept    []manager.Kept // files that the service manager kept for us; the engine takes them over
+	log     *slog.Logger
+	ring    *logs.Ring
+	policy  *policy.Reader
+	decided policy.Policy
 }
 
 // serve runs the engine and its API until ctx ends.
-func serve(ctx context.Context, c Config, started manager.Manager, log *slog.Logger, ring *logs.Ring, reader *policy.Reader, decided policy.Policy) (err error) {
+func serve(ctx context.Context, c Config, in surroundings) (err error) {
+	log := in.log
 	listen := localapi.Listen
 	if c.Machine {
 		listen = localapi.ListenMachine
@@ -99,13 +100,16 @@ func serve(ctx context.Context, c Config, started manager.Manager, log *slog.Log
 		Control:            c.Control,
 		ListenPeers:        c.ListenPeers,
 		AllowLoopbackPeers: c.AllowLoopbackPeers,
-		Policy:             engine.Policy(decided),
+		Machine:            c.Machine,
+		Keeper:             in.manager,
+		Kept:               keptFiles(in.kept),
+		Policy:             engine.Policy(in.decided),
 		LoadPolicy: func() (engine.Policy, error) {
-			p, err := reader.Load()
+			p, err := in.policy.Load()
 			return engine.Policy(p), err
 		},
 		Version:     config.Version(),
-		Diagnostics: ring.Lines,
+		Diagnostics: in.ring.Lines,
 		Log:         log,
 	})
 	if err != nil {
@@ -119,21 +123,34 @@ func serve(ctx context.Context, c Config, started manager.Manager, log *slog.Log
 		}
 		log.Info("stopped")
 	}()
-	defer followPolicy(ctx, reader, e)()
+	defer followPolicy(ctx, in.policy, e)()
 	// The socket listens already, so a caller who reads this line is answered.
 	if err := json.NewEncoder(c.Ready).Encode(map[string]string{"socket": c.Socket}); err != nil {
 		return errors.Join(fmt.Errorf("say that the service is ready: %w", err), listener.Close())
 	}
-	if err := started.Ready(); err != nil {
+	if err := in.manager.Ready(); err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	defer context.AfterFunc(ctx, func() {
-		if err := started.Stopping(); err != nil {
+		if err := in.manager.Stopping(); err != nil {
 			log.Warn("the service manager does not listen", "err", err)
 		}
 	})()
 	log.Info("ready", "version", config.Version(), "socket", c.Socket, "data", c.Data)
-	return localapi.New(e, log).Serve(ctx, listener)
+	server := localapi.New
+	if c.Machine {
+		server = localapi.ForMachine
+	}
+	return server(e, log).Serve(ctx, listener)
+}
+
+// keptFiles hands on what the service manager kept.
+func keptFiles(kept []manager.Kept) []engine.Kept {
+	files := make([]engine.Kept, len(kept))
+	for i, k := range kept {
+		files[i] = engine.Kept(k)
+	}
+	return files
 }
 
 // newLogger writes every line to the file, the ring and, if there is one, the console.

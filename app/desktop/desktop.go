@@ -7,10 +7,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/tributary-dl/tributary/app/config/places"
@@ -31,7 +33,9 @@ type Options struct {
 // Place is an Options with every path known.
 type Place struct {
 	Options
-	dir string // for our own sockets and preferences
+	dir     string   // for our own sockets and preferences
+	machine string   // the socket of the machine's service, which will do; "": nobody but Socket will
+	given   []string // the words that gave us Options, for other programs of ours
 }
 
 // Resolve fills in the paths that hold for this user.
@@ -41,11 +45,12 @@ func (o Options) Resolve() (Place, error) {
 		return Place{}, err
 	}
 	own := o.Data == "" && o.Socket == ""
+	machine, given := "", o.words()
 	if o.Data == "" {
 		o.Data = at.Data
 	}
 	if o.Socket == "" {
-		o.Socket = at.Socket
+		o.Socket, machine = at.Socket, places.MachineSocket()
 	}
 	dir := filepath.Dir(o.Socket)
 	if own || runtime.GOOS == "windows" {
@@ -54,11 +59,30 @@ func (o Options) Resolve() (Place, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return Place{}, fmt.Errorf("make the folder of the window: %w", err)
 	}
-	return Place{Options: o, dir: dir}, nil
+	return Place{Options: o, dir: dir, machine: machine, given: given}, nil
+}
+
+// words are the command line that says where the service is, as far as it was said to us.
+func (o Options) words() (words []string) {
+	if o.Socket != "" {
+		words = append(words, "--socket", o.Socket)
+	}
+	if o.Data != "" {
+		words = append(words, "--data", o.Data)
+	}
+	return words
 }
 
 // Client returns a client of the service.
-func (p Place) Client() *client.Client { return &client.Client{Socket: p.Socket} }
+func (p Place) Client() *client.Client { return &client.Client{Socket: p.Socket, Else: p.machine} }
+
+// errandsEvery is how long a finished download may wait for its name, so that window and tray are seldom woken.
+const errandsEvery = time.Second
+
+// RunErrands does what a service for the whole machine waits for this user to do, until ctx ends.
+func (p Place) RunErrands(ctx context.Context, log *slog.Logger) {
+	(&client.Agent{Client: p.Client(), Log: log, Every: errandsEvery}).Run(ctx)
+}
 
 // startTime bounds how long a service may take until it answers.
 const startTime = 20 * time.Second
@@ -108,7 +132,7 @@ func (p Place) StartOther(name string, args ...string) error {
 	if err != nil {
 		return err
 	}
-	_, err = start(program, append([]string{"--socket", p.Socket, "--data", p.Data}, args...)...)
+	_, err = start(program, append(slices.Clone(p.given), args...)...)
 	return err
 }
 

@@ -87,6 +87,7 @@ type Download struct {
 	EdgeSilent bool  `json:"edge_silent,omitempty"` // no edge answers at the moment
 
 	Problem  *Problem   `json:"problem"`
+	Part     string     `json:"part,omitempty"`   // of a machine's service: name of the unfinished file, beside Path
 	Owner    string     `json:"owner,omitempty"`  // of a machine's service: the user whose download it is, a uid or SID
 	Errand   *Errand    `json:"errand,omitempty"` // what it waits for its owner to do
 	SHA256   string     `json:"sha256,omitempty"` // hex, of the whole file, when complete

@@ -14,6 +14,15 @@ type FileRequest struct {
 	Name string `json:"name"` // of the file, in the folder of the download
 }
 
+// Leftover is what a service for the whole machine answers when a download has been removed: a file that only its owner
+// can delete. Name is empty if there is none.
+type Leftover struct {
+	Owner string `json:"owner"`
+	Dir   string `json:"dir"`
+	Name  string `json:"name"`
+	Bytes int64  `json:"bytes"` // that it has
+}
+
 // MoveRequest is the body of POST /v1/downloads/{id}/move.
 type MoveRequest struct {
 	Priority int `json:"priority"` // order in the queue, smaller first

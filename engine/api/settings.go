@@ -90,10 +90,14 @@ type LedgerEntry struct {
 
 // Status is what the service says of itself.
 type Status struct {
-	Version  string          `json:"version"`
-	API      int             `json:"api"` // version of this vocabulary: 1
-	Started  time.Time       `json:"started"`
-	PID      int             `json:"pid"`
+	Version string    `json:"version"`
+	API     int       `json:"api"` // version of this vocabulary: 1
+	Started time.Time `json:"started"`
+	PID     int       `json:"pid"`
+	Machine bool      `json:"machine,omitempty"` // it works for every user of the machine
+	// Administrator: the caller may change what holds for all: settings, sharing, others' downloads.
+	Administrator bool `json:"administrator,omitempty"`
+
 	DataDir  string          `json:"data_dir"`
 	GUID     string          `json:"guid"`
 	Settings Settings        `json:"settings"`

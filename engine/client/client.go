@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"os"
 
 	"github.com/tributary-dl/tributary/engine/api"
 	"github.com/tributary-dl/tributary/engine/client/internal/http1"
@@ -24,6 +25,8 @@ const maxAnswer = 64 << 20
 type Client struct {
 	// Socket is the path of the service's Unix socket, or the name of its pipe.
 	Socket string
+	// Else is dialled when nobody answers at Socket; "": nothing is.
+	Else string
 	// Dial replaces the connection to Socket, for tests. Nil: Socket is dialled.
 	Dial func(ctx context.Context) (net.Conn, error)
 }
@@ -46,9 +49,14 @@ func (c *Client) Download(ctx context.Context, id string) (api.Detail, error) {
 	return call[api.Detail](ctx, c, get, downloadPath(id, ""), nil)
 }
 
-// Add asks for a download. On an error nothing has changed.
+// Add asks for a download. On an error nothing has changed. To a service for the whole machine, which may not open
+// files of users, it hands over an open one, in the user's own folder for downloads if request.Dir is empty.
 func (c *Client) Add(ctx context.Context, request api.AddRequest) (api.Download, error) {
-	return call[api.Download](ctx, c, post, "/v1/downloads", request)
+	d, err := call[api.Download](ctx, c, post, "/v1/downloads", request)
+	if api.CodeOf(err) == api.ErrNeedsFile {
+		return c.addHanded(ctx, request)
+	}
+	return d, err
 }
 
 // Probe says what a link leads to; nothing is kept of it.
@@ -68,12 +76,16 @@ func (c *Client) Pause(ctx context.Context, id string) error {
 
 // Resume undoes Pause, and tries a failed download again.
 func (c *Client) Resume(ctx context.Context, id string) error {
-	return c.do(ctx, post, downloadPath(id, "/resume"), nil)
+	err := c.do(ctx, post, downloadPath(id, "/resume"), nil)
+	if api.CodeOf(err) == api.ErrNeedsFile {
+		return c.resumeHanded(ctx, id)
+	}
+	return err
 }
 
 // Cancel drops a download and its part file.
 func (c *Client) Cancel(ctx context.Context, id string) error {
-	return c.do(ctx, post, downloadPath(id, "/cancel"), nil)
+	return c.clearAway(ctx, post, downloadPath(id, "/cancel"))
 }
 
 // Remove forgets a download. It deletes the finished file only if deleteFile.
@@ -82,7 +94,7 @@ func (c *Client) Remove(ctx context.Context, id string, deleteFile bool) error {
 	if deleteFile {
 		path += "?file=1"
 	}
-	return c.do(ctx, del, path, nil)
+	return c.clearAway(ctx, del, path)
 }
 
 // Move changes a download's place in the queue; a smaller priority comes first.
@@ -145,8 +157,13 @@ func downloadPath(id, action string) string {
 }
 
 // call sends one request and decodes its answer.
-func call[T any](ctx context.Context, c *Client, method, path string, body any) (answer T, err error) {
-	r, err := c.send(ctx, method, path, body)
+func call[T any](ctx context.Context, c *Client, method, path string, body any) (T, error) {
+	return callWith[T](ctx, c, nil, method, path, body)
+}
+
+// callWith is call with an open file; nil: without.
+func callWith[T any](ctx context.Context, c *Client, file *os.File, method, path string, body any) (answer T, err error) {
+	r, err := c.send(ctx, file, method, path, body)
 	if err != nil {
 		return answer, err
 	}
@@ -162,7 +179,17 @@ func call[T any](ctx context.Context, c *Client, method, path string, body any) 
 
 // do sends one request whose answer says only that it was done.
 func (c *Client) do(ctx context.Context, method, path string, body any) error {
-	r, err := c.send(ctx, method, path, body)
+	r, err := c.send(ctx, nil, method, path, body)
+	if err != nil {
+		return err
+	}
+	r.close()
+	return nil
+}
+
+// doWith is a POST with an open file whose answer says only that it was done.
+func (c *Client) doWith(ctx context.Context, file *os.File, path string, body any) error {
+	r, err := c.send(ctx, file, post, path, body)
 	if err != nil {
 		return err
 	}
@@ -178,8 +205,8 @@ type answer struct {
 
 // send returns the answer to a request. A refusal is an *api.Error, a service that cannot be reached an error that is
 // ErrUnreachable. Each call has a connection of its own: on one machine that costs microseconds, and one that
-// was kept may be dead by the time it is needed.
-func (c *Client) send(ctx context.Context, method, path string, body any) (answer, error) {
+// was kept may be dead by the time it is needed. A copy of file, if there is one, goes with the request.
+func (c *Client) send(ctx context.Context, file *os.File, method, path string, body any) (answer, error) {
 	request := http1.Request{Method: method, Target: path, Host: api.LocalHost, JSON: method == post || method == patch}
 	if body != nil {
 		var err error
@@ -194,7 +221,14 @@ func (c *Client) send(ctx context.Context, method, path string, body any) (answe
 	// The connection knows no context: its end ends whatever waits on it.
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	hangUp := func() { stop(); _ = conn.Close() } // all that was wanted of it has been read
-	r, err := http1.Exchange(conn, request)
+	channel := conn
+	if file != nil {
+		if channel, err = carrying(conn, file); err != nil {
+			hangUp()
+			return answer{}, err
+		}
+	}
+	r, err := http1.Exchange(channel, request)
 	if err != nil {
 		hangUp()
 		return answer{}, callFault(ctx, c.Socket, err)
@@ -210,5 +244,12 @@ func (c *Client) dial(ctx context.Context) (net.Conn, error) {
 	if c.Dial != nil {
 		return c.Dial(ctx)
 	}
-	return dialSocket(ctx, c.Socket)
+	conn, err := dialSocket(ctx, c.Socket)
+	if err == nil || c.Else == "" || ctx.Err() != nil {
+		return conn, err
+	}
+	if other, otherErr := dialSocket(ctx, c.Else); otherErr == nil {
+		return other, nil
+	}
+	return nil, err
 }

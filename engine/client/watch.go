@@ -27,7 +27,7 @@ func (c *Client) WatchEvery(ctx context.Context, every time.Duration) iter.Seq2[
 	return func(yield func(api.Event, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		response, err := c.send(ctx, get, path, nil)
+		response, err := c.send(ctx, nil, get, path, nil)
 		if err != nil {
 			if ctx.Err() == nil {
 				yield(api.Event{}, err)

@@ -19,6 +19,8 @@ var statusOf = map[string]int{
 	api.ErrNotFound: http.StatusNotFound,
 	api.ErrConflict: http.StatusConflict,
 	api.ErrDenied:   http.StatusForbidden,
+	// The same call succeeds when a file comes with it.
+	api.ErrNeedsFile: http.StatusUnprocessableEntity,
 }
 
 // writeJSON answers with v. A caller that hung up is not an error of ours.

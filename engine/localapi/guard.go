@@ -37,7 +37,7 @@ func refuse(r *http.Request) *refusal {
 		return &refusal{http.StatusForbidden, api.Error{Code: api.ErrDenied, Message: message}}
 	}
 	if who := callerOf(r.Context()); !who.allowed {
-		return denied("this service belongs to another user; " + who.name + " may not use it")
+		return denied("this service is not for " + who.name)
 	}
 	// A browser sends at least one of these with every request that a page can make it send across origins.
 	for _, header := range []string{"Origin", "Referer", "Sec-Fetch-Site"} {

@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/user"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -121,31 +124,50 @@ func clearStale(path string) error {
 	return os.Remove(path)
 }
 
-// judge allows the user who runs the service, and root, who could take the socket anyway.
-func judge(uid uint32) caller {
-	return caller{
-		name:    fmt.Sprintf("uid %d", uid),
-		allowed: uid == 0 || int(uid) == os.Geteuid(),
-	}
-}
+// administrators is the group whose members may change what holds for the whole machine.
+const administrators = "tributary-admin"
+
+// overflowUID is what the kernel says of users of other user namespaces, whichever they are; see
+// /proc/sys/kernel/overflowuid in proc(5).
+const overflowUID = 65534
 
 // identify asks the kernel who connected; the answer was fixed at connect(2) and cannot be forged.
-func identify(c net.Conn) (caller, error) {
+func identify(c net.Conn) (peer, error) {
 	socket, ok := c.(*net.UnixConn)
 	if !ok {
-		return caller{}, fmt.Errorf("identify the caller: %T is not a Unix socket", c)
+		return peer{}, fmt.Errorf("identify the caller: %T is not a Unix socket", c)
 	}
 	raw, err := socket.SyscallConn()
 	if err != nil {
-		return caller{}, err
+		return peer{}, err
 	}
 	var uid uint32
+	var groups []uint32
 	var asked error
-	if err := raw.Control(func(fd uintptr) { uid, asked = peerUID(int(fd)) }); err != nil {
-		return caller{}, err
+	if err := raw.Control(func(fd uintptr) { uid, groups, asked = peerOf(int(fd)) }); err != nil {
+		return peer{}, err
 	}
 	if asked != nil {
-		return caller{}, fmt.Errorf("identify the caller: %w", asked)
+		return peer{}, fmt.Errorf("identify the caller: %w", asked)
 	}
-	return judge(uid), nil
+	return describe(uid, groups), nil
+}
+
+func describe(uid uint32, groups []uint32) peer {
+	root := uid == 0
+	return peer{
+		name: fmt.Sprintf("uid %d", uid), id: strconv.FormatUint(uint64(uid), 10),
+		self: int(uid) == os.Geteuid(), master: root, unknown: uid == overflowUID,
+		administrator: root || isAdministrator(groups),
+	}
+}
+
+// isAdministrator looks for the group among those of the caller's process. It need not exist.
+func isAdministrator(groups []uint32) bool {
+	g, err := user.LookupGroup(administrators)
+	if err != nil {
+		return false
+	}
+	id, err := strconv.ParseUint(g.Gid, 10, 32)
+	return err == nil && slices.Contains(groups, uint32(id))
 }

@@ -43,18 +43,18 @@ func listen(path string, groups ...string) (net.Listener, error) {
 }
 
 // identify asks the system who connected; the answer was fixed when the pipe was opened.
-func identify(c net.Conn) (caller, error) {
+func identify(c net.Conn) (peer, error) {
 	end, ok := c.(*pipe.Conn)
 	if !ok {
-		return caller{}, fmt.Errorf("identify the caller: %T is not a pipe", c)
+		return peer{}, fmt.Errorf("identify the caller: %T is not a pipe", c)
 	}
-	peer, err := end.Peer()
+	who, err := end.Peer()
 	if err != nil {
-		return caller{}, err
+		return peer{}, err
 	}
 	me, err := user.Current()
 	if err != nil {
-		return caller{}, fmt.Errorf("find the current user: %w", err)
+		return peer{}, fmt.Errorf("find the current user: %w", err)
 	}
-	return caller{name: peer.SID, allowed: peer.Administrator || peer.SID == me.Uid}, nil
+	return peer{name: who.SID, id: who.SID, self: who.SID == me.Uid, master: who.Administrator, administrator: who.Administrator}, nil
 }

@@ -24,15 +24,32 @@ const (
 type Server struct {
 	service  Service
 	log      *slog.Logger
+	machine  bool // it works for every user of the machine
 	handler  http.Handler
 	identify func(net.Conn) (caller, error) // who is at the other end; tests without a socket replace it
 }
 
-// New returns a server of service. It logs only what a caller is not told.
+// New returns a server of service for the user who runs it. It logs only what a caller is not told.
 func New(service Service, log *slog.Logger) *Server {
-	s := &Server{service: service, log: log.With("component", "localapi"), identify: identify}
+	return newServer(Server{service: service, log: log}, ofOneUser)
+}
+
+// ForMachine returns a server of service for every user of the machine; see the table in routes.go.
+func ForMachine(service Service, log *slog.Logger) *Server {
+	return newServer(Server{service: service, log: log, machine: true}, ofTheMachine)
+}
+
+func newServer(s Server, admit func(peer) caller) *Server {
+	s.log = s.log.With("component", "localapi")
+	s.identify = func(c net.Conn) (caller, error) {
+		p, err := identify(c)
+		if err != nil {
+			return caller{}, err
+		}
+		return admit(p), nil
+	}
 	s.handler = guard(s.routes())
-	return s
+	return &s
 }
 
 // Serve answers on l, which should come from Listen, until ctx ends or l fails. It closes l, ends every
@@ -51,7 +68,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}
 	failed := make(chan error, 1)
 	go func() {
-		failed <- server.Serve(&gate{Listener: l, slots: make(chan struct{}, maxConnections), identify: s.identify})
+		failed <- server.Serve(&gate{Listener: l, slots: make(chan struct{}, maxConnections), identify: s.identify, held: map[string]int{}})
 	}()
 
 	select {

@@ -3,6 +3,7 @@ package localapi
 import (
 	"context"
 	"iter"
+	"os"
 	"time"
 
 	"github.com/tributary-dl/tributary/engine/api"
@@ -12,6 +13,15 @@ import (
 // shown to the caller as they are; all others are logged and shown as an internal error.
 type Service interface {
 	Add(ctx context.Context, request api.AddRequest) (api.Download, error)
+	// AddFor is Add for a user of the machine, with the empty file request.Part in request.Dir that the user has
+	// opened; nil: none came. AddFor, Hand and Named take the file over.
+	AddFor(ctx context.Context, owner string, file *os.File, request api.AddRequest) (api.Download, error)
+	// Owner returns the user whose download it is, "" where all are one user's.
+	Owner(id string) (string, error)
+	// Hand gives a download its unfinished file again, which its owner calls name.
+	Hand(ctx context.Context, id string, file *os.File, name string) error
+	// Named tells that the owner has named the finished file.
+	Named(ctx context.Context, id string, file *os.File, name string) error
 	// Probe says what a link leads to, and keeps nothing.
 	Probe(ctx context.Context, request api.AddRequest) (api.Probe, error)
 	// ReadLinkFile says which downloads a Metalink or torrent names.

@@ -24,10 +24,10 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request) {
 	if control.Flush() != nil { // the caller knows that the watch stands before the first event
 		return
 	}
-	lines := json.NewEncoder(w)
+	lines, mine := json.NewEncoder(w), watched{callerOf(r.Context()), map[string]bool{}}
 	for events := range s.service.Watch(r.Context(), every) {
 		for _, event := range events {
-			if lines.Encode(event) != nil {
+			if mine.sees(event) && lines.Encode(event) != nil {
 				return
 			}
 		}

@@ -41,6 +41,11 @@ func Default() (Places, error) {
 // name others: systemd does, by StateDirectory= and RuntimeDirectory=.
 func Machine() Places { return machinePlacesOn(runtime.GOOS, os.Getenv) }
 
+// MachineSocket returns where the machine's service is found by those who use it, whoever started them.
+func MachineSocket() string {
+	return machinePlacesOn(runtime.GOOS, func(string) string { return "" }).Socket
+}
+
 func machinePlacesOn(goos string, env func(string) string) Places {
 	switch goos {
 	case "windows":

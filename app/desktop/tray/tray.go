@@ -112,6 +112,7 @@ func (a *app) ready() {
 	a.item(w.L("Quit the tray"), a.quit)
 	a.draw(tray.View{State: tray.Problem})
 	a.wg.Go(a.follow)
+	a.wg.Go(func() { a.place.RunErrands(a.ctx, a.log) })
 	a.wg.Go(a.pulse)
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -74,7 +75,12 @@ func Run(o desktop.Options, links []string, log *slog.Logger) error {
 	if !o.Alone {
 		startOthers(place, log)
 	}
+	errands, stop := context.WithCancel(context.Background())
+	var agent sync.WaitGroup
+	agent.Go(func() { place.RunErrands(errands, log) })
 	w.ShowAndRun()
+	stop()
+	agent.Wait()
 	u.Stop()
 	return nil
 }

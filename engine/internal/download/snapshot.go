@@ -36,7 +36,7 @@ func (a *actor) snapshot() api.Download {
 	s := api.Download{ID: r.ID, URL: edge.WithoutUser(r.Request.URL), Name: r.Name, Path: r.Path, State: a.state, Want: r.Want,
 		Verdict: api.VerdictUnverified, Priority: r.Request.Priority, TotalBytes: a.total(), BytesFromEdge: r.FromEdge,
 		BytesFromPeers: r.FromPeers, BytesWasted: r.Wasted, BytesUploaded: r.Uploaded, ETASeconds: -1, Problem: a.problem,
-		SHA256: r.SHA256, Owner: r.Owner, Errand: a.errand(), Checksum: r.Request.Checksum, Added: r.Added, Started: r.Started, Finished: r.Finished,
+		SHA256: r.SHA256, Owner: r.Owner, Part: r.Part, Errand: a.errand(), Checksum: r.Request.Checksum, Added: r.Added, Started: r.Started, Finished: r.Finished,
 		Active: r.Active.Seconds()}
 	if s.Name == "" {
 		s.Name = nameFromURL(s.URL)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -102,6 +103,41 @@ func (f *Fake) ReadLinkFile(_ context.Context, file api.LinkFile) ([]api.LinkedF
 		return nil, &api.Error{Code: api.ErrInvalid, Message: "The file is neither a Metalink nor a torrent."}
 	}
 	return f.Linked, nil
+}
+
+// AddFor is Add for a user of the machine. The file is not looked at.
+func (f *Fake) AddFor(ctx context.Context, owner string, file *os.File, r api.AddRequest) (api.Download, error) {
+	if file == nil {
+		return api.Download{}, &api.Error{Code: api.ErrNeedsFile, Message: "no file came"}
+	}
+	defer file.Close()
+	d, err := f.Add(ctx, r)
+	f.Update(d.ID, func(d *api.Download) { d.Owner = owner })
+	return d, err
+}
+
+// Owner returns the user whose download it is.
+func (f *Fake) Owner(id string) (string, error) {
+	d, err := f.Get(id)
+	return d.Owner, err
+}
+
+// Hand records the call.
+func (f *Fake) Hand(_ context.Context, id string, file *os.File, name string) error {
+	return f.taken("hand "+name, id, file)
+}
+
+// Named records the call.
+func (f *Fake) Named(_ context.Context, id string, file *os.File, name string) error {
+	return f.taken("name "+name, id, file)
+}
+
+func (f *Fake) taken(verb, id string, file *os.File) error {
+	if file == nil {
+		return &api.Error{Code: api.ErrNeedsFile, Message: "no file came"}
+	}
+	defer file.Close()
+	return f.command(verb, id, func(int) {})
 }
 
 // List returns every download.

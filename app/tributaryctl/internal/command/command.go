@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -99,6 +101,7 @@ type app struct {
 	socket string
 	json   bool
 	client *client.Client
+	agent  *client.Agent
 }
 
 func (a *app) root() *cobra.Command {
@@ -126,8 +129,14 @@ Exit codes:
 		SilenceUsage:  true,
 		Args:          noSuchCommand,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
-		PersistentPreRunE: func(*cobra.Command, []string) error {
-			return a.connect()
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
+			if err := a.connect(); err != nil {
+				return err
+			}
+			if c.HasParent() {
+				a.errands(c.Context())
+			}
+			return nil
 		},
 	}
 	root.SetVersionTemplate("tributaryctl {{.Version}}\n")
@@ -158,15 +167,28 @@ func noSuchCommand(c *cobra.Command, args []string) error {
 
 // connect fills in the client. It does not dial: a command without a call needs no service.
 func (a *app) connect() error {
+	machine := ""
 	if a.socket == "" {
 		at, err := places.Default()
 		if err != nil {
 			return fmt.Errorf("find the service (give --socket): %w", err)
 		}
-		a.socket = at.Socket
+		a.socket, machine = at.Socket, places.MachineSocket()
 	}
-	a.client = &client.Client{Socket: a.socket}
+	a.client = &client.Client{Socket: a.socket, Else: machine}
+	a.agent = &client.Agent{Client: a.client, Log: slog.New(slog.DiscardHandler)}
 	return nil
+}
+
+// errandTime bounds how long a command is held up by what its user's other downloads wait for.
+const errandTime = 5 * time.Second
+
+// errands does what a service for the whole machine waits for this user to do. What cannot be done shows in the state
+// of its download.
+func (a *app) errands(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, errandTime)
+	defer cancel()
+	_ = a.agent.Once(ctx) // see above
 }
 
 // group returns a command that only holds others.

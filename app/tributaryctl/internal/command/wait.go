@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/tributary-dl/tributary/app/tributaryctl/internal/progress"
 	"github.com/tributary-dl/tributary/engine/api"
@@ -17,7 +18,12 @@ func (a *app) wait(ctx context.Context, added []api.Download) error {
 		w.ids = append(w.ids, d.ID)
 	}
 	show := a.newView()
+	var agent sync.WaitGroup
+	errands, stop := context.WithCancel(ctx)
+	agent.Go(func() { a.agent.Run(errands) })
 	err := a.follow(ctx, &w, show)
+	stop()
+	agent.Wait()
 	show.close()
 	if ctx.Err() != nil {
 		a.tellInterrupted(w.ids)
