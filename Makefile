@@ -22,6 +22,7 @@ WINDOW   := clang:clang pkg-config:pkg-config /usr/include/GL/gl.h:libgl-dev /us
 # installer/*/build install what is particular to one system themselves.
 PACKAGES := dpkg-deb:dpkg gzip:gzip
 MACHINES := mmdebstrap:mmdebstrap unshare:util-linux nsenter:util-linux
+WINE     := wine:wine x86_64-w64-mingw32-gcc:gcc-mingw-w64-x86-64
 SCREEN   := Xvfb:xvfb xdotool:xdotool xclip:xclip openbox:openbox import:imagemagick dbus-run-session:dbus
 
 # Without cgo, for every system. Window and tray are built apart: they need a display's libraries.
@@ -61,7 +62,7 @@ packages: ## the packages of every system, into build/packages
 	for build in installer/*/build; do "$$build"; done
 
 test-install: build ## packages installed, upgraded and removed for real, on every system that can be had here
-	.ci/needs $(COMPILER) $(PACKAGES) $(WINDOW) dpkg-shlibdeps:dpkg-dev objdump:binutils $(MACHINES) ip:iproute2 \
+	.ci/needs $(COMPILER) $(PACKAGES) $(WINDOW) dpkg-shlibdeps:dpkg-dev objdump:binutils $(MACHINES) $(WINE) ip:iproute2 \
 		lintian:lintian appstreamcli:appstream desktop-file-validate:desktop-file-utils rpm:rpm
 	FULL=1 go test $(CGO_TAGS) -count=1 -timeout 60m -v ./installer/...
 

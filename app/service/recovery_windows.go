@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/svc/mgr"
 )
 
@@ -34,7 +35,8 @@ func recoverAfterFailure() (err error) {
 	if err := service.SetRecoveryActions(restarts, forgetFailures); err != nil {
 		return fmt.Errorf("set the recovery actions: %w", err)
 	}
-	if err := service.SetRecoveryActionsOnNonCrashFailures(true); err != nil {
+	err = service.SetRecoveryActionsOnNonCrashFailures(true)
+	if err != nil && !errors.Is(err, windows.ERROR_INVALID_LEVEL) { // Wine knows crashes alone
 		return fmt.Errorf("restart after errors as after crashes: %w", err)
 	}
 	return nil

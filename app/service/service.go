@@ -77,7 +77,9 @@ type Manager struct {
 	check   func() error  // whether this user may change anything
 	// recovery makes the service manager start the installed service again after a failure, where installing it has not.
 	recovery func() error
-	script   string // where a System V service would be; "" with any other service manager
+	// leavesUnit: an installation that fails leaves its unit behind, on which every later one would fail.
+	leavesUnit bool
+	script     string // where a System V service would be; "" with any other service manager
 }
 
 // Options say which service is meant, and how it is installed.
@@ -110,6 +112,7 @@ func NewManager(o Options) (*Manager, error) {
 		return nil, fmt.Errorf("find the service manager of this system: %w", err)
 	}
 	m := &Manager{backend: s, patient: actionTime, check: func() error { return checkRights(o.User) }, recovery: recoverAfterFailure}
+	m.leavesUnit = runtime.GOOS != "windows" // which would take a service away that somebody else installed meanwhile
 	if s.Platform() == "unix-systemv" {
 		m.script = "/etc/init.d/" + Name
 	}
@@ -165,8 +168,9 @@ func (m *Manager) Install() error {
 	}
 	if state == StateNotInstalled {
 		if err := m.perform("install", m.backend.Install); err != nil {
-			// A failed installation leaves its unit behind, on which every later one would fail.
-			_ = m.backend.Uninstall()
+			if m.leavesUnit {
+				_ = m.backend.Uninstall()
+			}
 			return err
 		}
 	}

@@ -112,7 +112,7 @@ func TestStatus(t *testing.T) {
 
 func TestFailedInstallLeavesNothing(t *testing.T) {
 	f := &fakeBackend{state: StateNotInstalled, fails: map[string]error{"install": errors.New("no bus")}}
-	m := &Manager{backend: f, patient: time.Minute, check: none}
+	m := &Manager{backend: f, patient: time.Minute, check: none, leavesUnit: true}
 	if err := m.Install(); ExitCode(err) != ExitError || !strings.Contains(err.Error(), "install the service: no bus") {
 		t.Errorf("Install() = %v", err)
 	}

@@ -39,7 +39,7 @@ func Default() (Places, error) {
 
 // Machine returns the places of the service that works for every user of this machine. A service manager may
 // name others: systemd does, by StateDirectory= and RuntimeDirectory=.
-func Machine() Places { return machinePlacesOn(runtime.GOOS, os.Getenv) }
+func Machine() Places { return machinePlacesOn(runtime.GOOS, machineEnv) }
 
 // MachineSocket returns where the machine's service is found by those who use it, whoever started them.
 func MachineSocket() string {

@@ -1,0 +1,322 @@
+package windows_test
+
+import (
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io/fs"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Versions that are installed one after the other, and where they go.
+const (
+	older = "0.1.0"
+	newer = "0.1.1"
+	home  = `C:\Program Files\Tributary\`
+	pipe  = `\\.\pipe\tributary`
+)
+
+// refused is the exit code of msiexec when an installation fails: 1603, of which eight bits are left.
+const refused = 1603 & 0xff
+
+// The whole life of the installer's product, as an administrator's script leads it: nobody answers questions.
+func TestMSI(t *testing.T) {
+	c := newComputer(t)
+	first, second := buildMSI(t, older), buildMSI(t, newer)
+	url, want := publish(t, c)
+	before := c.files()
+
+	t.Run("wrong properties change nothing", func(t *testing.T) {
+		c := c.in(t)
+		for _, property := range []string{"SHARING=sometimes", "CONTROL_URL=http://c.example/", "AUTOSTART=maybe", "KEEP_STATE=2"} {
+			if _, code := c.wine("msiexec", "/i", first, "/qn", property); code != refused {
+				t.Errorf("an installation with %s ends with %d", property, code)
+			}
+		}
+		c.wantNothing(before)
+	})
+
+	// Wine does not tell a version that another replaces it, so the state would go with the old one.
+	c.mustWine("msiexec", "/i", first, "/qn", "SHARING=lan", "CONTROL_URL=https://control.example/", "AUTOSTART=0", "KEEP_STATE=1")
+	c.wantRunning(older)
+	c.wantValues(map[string]string{"sharing": "lan", "control_url": "https://control.example/", "autostart": "0"})
+	if said := c.registry(`HKLM\Software\Classes\tributary\shell\open\command`); !strings.Contains(said, `"`+home+`tributary.exe" "%1"`) {
+		t.Errorf("links are opened with %s", said)
+	}
+	installed := strings.Join(slices.Sorted(maps.Keys(c.files())), "\n")
+	for _, file := range []string{"/Tributary/tributary.exe", "/Tributary/tributary-tray.exe", "/Tributary/LICENSE.txt", "/Start Menu/Programs/Tributary.lnk"} {
+		if !strings.Contains(installed, file) {
+			t.Errorf("%s is missing", file)
+		}
+	}
+
+	t.Run("downloads from a real edge", func(t *testing.T) {
+		c := c.in(t)
+		said := c.control("add", url, "--dir", `C:\users\Public\Documents`, "--out", "film.bin", "--wait", "--json")
+		var last struct {
+			State  string
+			SHA256 string
+		}
+		if err := json.Unmarshal([]byte(said[strings.LastIndex(strings.TrimSpace(said), "\n")+1:]), &last); err != nil {
+			t.Fatalf("%v: %s", err, said)
+		}
+		if got := c.sha256(`C:\users\Public\Documents\film.bin`); last.State != "complete" || last.SHA256 != want || got != want {
+			t.Errorf("the download ends as %+v, with a file of %s; want %s", last, got, want)
+		}
+	})
+	t.Run("stops and starts", func(t *testing.T) {
+		c := c.in(t)
+		c.mustWine("net", "stop", "tributaryd")
+		if _, code := c.wine(home+"tributaryd.exe", "service", "status"); code != 3 {
+			t.Errorf("the status of a stopped service ends with %d", code)
+		}
+		c.mustWine("net", "start", "tributaryd")
+		c.wantRunning(older)
+	})
+	t.Run("nothing is lost when it is killed", func(t *testing.T) {
+		c := c.in(t)
+		c.mustWine("taskkill", "/f", "/im", "tributaryd.exe")
+		if said, code := c.wine(home+"tributaryctl.exe", "--socket", pipe, "list"); code != 3 {
+			t.Errorf("the service answers although it was killed (%d): %s", code, said)
+		}
+		c.mustWine("net", "start", "tributaryd") // what a real service manager does by itself, after two seconds
+		c.wantRunning(older)
+		c.wantDownload(want)
+	})
+	t.Run("installing it again is no harm", func(t *testing.T) {
+		c := c.in(t)
+		c.mustWine("msiexec", "/i", first, "/qn")
+		c.wantRunning(older)
+	})
+	t.Run("an upgrade keeps properties and downloads", func(t *testing.T) {
+		c := c.in(t)
+		c.mustWine("msiexec", "/i", second, "/qn", "SHARING=off")
+		c.wantRunning(newer)
+		c.wantValues(map[string]string{"sharing": "off", "control_url": "https://control.example/", "autostart": "0"})
+		c.wantDownload(want)
+		if said := c.registry(`HKLM\Software\Microsoft\Windows\CurrentVersion\Uninstall`); strings.Count(said, `    DisplayName    REG_SZ    Tributary`) != 1 {
+			t.Errorf("not exactly one version is installed: %s", said)
+		}
+	})
+	t.Run("starts with the computer", func(t *testing.T) {
+		c := c.in(t)
+		c.restart()
+		c.wantRunning(newer)
+		c.wantDownload(want)
+	})
+	t.Run("a downgrade is refused", func(t *testing.T) {
+		c := c.in(t)
+		if _, code := c.wine("msiexec", "/i", first, "/qn"); code != refused {
+			t.Errorf("a downgrade ends with %d", code)
+		}
+		c.wantRunning(newer)
+	})
+	t.Run("nothing is left but the user's files", func(t *testing.T) {
+		c := c.in(t)
+		c.mustWine("msiexec", "/x", second, "/qn", "KEEP_STATE=0")
+		if got := c.sha256(`C:\users\Public\Documents\film.bin`); got != want {
+			t.Errorf("the downloaded file is %s now", got)
+		}
+		if err := os.Remove(c.path(`C:\users\Public\Documents\film.bin`)); err != nil {
+			t.Fatal(err)
+		}
+		c.wantNothing(before)
+	})
+}
+
+// in is the computer for as long as a test below this one lasts.
+func (c *computer) in(t *testing.T) *computer {
+	outer := c.t
+	c.t = t
+	t.Cleanup(func() { c.t = outer })
+	return c
+}
+
+// buildMSI builds the installer of a version and returns where the Windows computer finds it.
+func buildMSI(t *testing.T, version string) string {
+	t.Helper()
+	out := t.TempDir()
+	build := exec.Command("./build")
+	build.Env = append(os.Environ(), "OUT="+out, "VERSION="+version)
+	if said, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, said)
+	}
+	return outside(filepath.Join(out, "tributary-"+version+"-x64.msi"))
+}
+
+// publish starts a control plane with one file, has the Windows computer trust it, and returns the file's URL and hash.
+func publish(t *testing.T, c *computer) (url, hash string) {
+	t.Helper()
+	dir := t.TempDir()
+	program := filepath.Join(dir, "tributary-control")
+	if said, err := exec.Command("go", "build", "-o", program, "../../control").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, said)
+	}
+	serve := exec.Command(program, "serve", "--data", dir, "--listen", "127.0.0.1:0", "--advertise", "localhost")
+	answers, err := serve.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := serve.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = serve.Process.Kill(), serve.Wait() })
+	var ready struct{ Edge string }
+	if err := json.NewDecoder(answers).Decode(&ready); err != nil {
+		t.Fatal(err)
+	}
+
+	content := make([]byte, 20<<20)
+	_, _ = rand.NewChaCha8([32]byte{1}).Read(content) // it never fails
+	file := filepath.Join(dir, "film.bin")
+	if err := os.WriteFile(file, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	said, err := exec.Command(program, "publish", "--data", dir, file).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, said)
+	}
+	certificate, err := os.ReadFile(filepath.Join(dir, "ca.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.trust(certificate)
+	return strings.TrimSpace(string(said)), fmt.Sprintf("%x", sha256.Sum256(content))
+}
+
+// trust puts a certificate where an administrator would: among the roots of the whole computer.
+func (c *computer) trust(certificate []byte) {
+	c.t.Helper()
+	block, _ := pem.Decode(certificate)
+	// A serialised certificate has one property, number 32: itself.
+	blob := fmt.Appendf(nil, "20,00,00,00,01,00,00,00,%02x,%02x,00,00", len(block.Bytes)&0xff, len(block.Bytes)>>8)
+	for _, b := range block.Bytes {
+		blob = fmt.Appendf(blob, ",%02x", b)
+	}
+	text := fmt.Sprintf("Windows Registry Editor Version 5.00\r\n\r\n"+
+		`[HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\SystemCertificates\Root\Certificates\%X]`+"\r\n\"Blob\"=hex:%s\r\n", sha1.Sum(block.Bytes), blob)
+	file := filepath.Join(c.t.TempDir(), "root.reg")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		c.t.Fatal(err)
+	}
+	c.mustWine("reg", "import", outside(file))
+}
+
+// control runs tributaryctl, which must succeed.
+func (c *computer) control(words ...string) string {
+	c.t.Helper()
+	return c.mustWine(append([]string{home + "tributaryctl.exe", "--socket", pipe}, words...)...)
+}
+
+// wantRunning expects the service of a version to run, and to answer through its pipe from the moment it is said to.
+func (c *computer) wantRunning(version string) {
+	c.t.Helper()
+	c.until("the service runs", func() bool { return strings.Contains(c.mustWine("sc", "query", "tributaryd"), "RUNNING") })
+	c.mustWine(home+"tributaryd.exe", "service", "status")
+	if said := c.mustWine(home+"tributaryd.exe", "version"); said != "tributaryd "+version+"\n" {
+		c.t.Errorf("installed is %q; want version %s", said, version)
+	}
+	c.control("list")
+}
+
+// wantDownload expects the one download to be there and complete.
+func (c *computer) wantDownload(hash string) {
+	c.t.Helper()
+	if said := c.control("list", "--json"); strings.Count(said, "\n") != 1 || !strings.Contains(said, hash) || !strings.Contains(said, `"complete"`) {
+		c.t.Errorf("the service has other downloads than before: %s", said)
+	}
+}
+
+// wantValues expects what the installer was told to stand in the registry, and the tray to start with autostart alone.
+func (c *computer) wantValues(values map[string]string) {
+	c.t.Helper()
+	said := c.registry(`HKLM\Software\Tributary`)
+	for name, value := range values {
+		if !strings.Contains(said, fmt.Sprintf("    %s    REG_SZ    %s\n", name, value)) {
+			c.t.Errorf("%s is not %q: %s", name, value, said)
+		}
+	}
+	starts := strings.Contains(c.registry(`HKLM\Software\Microsoft\Windows\CurrentVersion\Run`), home+"tributary-tray.exe")
+	if want := values["autostart"] == "1"; starts != want {
+		c.t.Errorf("the tray starts at login: %v", starts)
+	}
+}
+
+// registry returns what is below a key, "" without one.
+func (c *computer) registry(key string) string {
+	c.t.Helper()
+	said, code := c.wine("reg", "query", key, "/s", "/reg:64")
+	if code != 0 {
+		return ""
+	}
+	return said
+}
+
+// wantNothing expects that no installation has left a trace.
+func (c *computer) wantNothing(before map[string]bool) {
+	c.t.Helper()
+	for file := range c.files() {
+		if !before[file] {
+			c.t.Errorf("left behind: %s", file)
+		}
+	}
+	for _, key := range []string{`HKLM\Software\Tributary`, `HKLM\Software\Classes\tributary`, `HKLM\System\CurrentControlSet\Services\tributaryd`} {
+		if said := c.registry(key); said != "" {
+			c.t.Errorf("left behind in the registry: %s", said)
+		}
+	}
+	for _, key := range []string{`HKLM\Software\Microsoft\Windows\CurrentVersion\Run`, `HKLM\Software\Microsoft\Windows\CurrentVersion\Uninstall`} {
+		if said := c.registry(key); strings.Contains(strings.ToLower(said), "tributary") {
+			c.t.Errorf("left behind in the registry: %s", said)
+		}
+	}
+	if said := c.mustWine("tasklist"); strings.Contains(said, "tributary") {
+		c.t.Errorf("a program of ours runs: %s", said)
+	}
+}
+
+// files lists what an installation may change: all but temporary files and Windows' own copies of what it installs.
+func (c *computer) files() map[string]bool {
+	c.t.Helper()
+	files := map[string]bool{}
+	err := filepath.WalkDir(filepath.Join(c.prefix, "drive_c"), func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() && (strings.EqualFold(entry.Name(), "temp") || path == c.path(`C:\windows\Installer`)) {
+			return fs.SkipDir
+		}
+		files[path] = true
+		return err
+	})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return files
+}
+
+func (c *computer) sha256(path string) string {
+	c.t.Helper()
+	content, err := os.ReadFile(c.path(path))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(content))
+}
+
+// until waits for something outside that is not promised within a time.
+func (c *computer) until(what string, ok func() bool) {
+	c.t.Helper()
+	for start := time.Now(); !ok(); time.Sleep(100 * time.Millisecond) {
+		if time.Since(start) > patience {
+			c.t.Fatalf("after %s still not: %s", time.Since(start), what)
+		}
+	}
+}
