@@ -65,7 +65,7 @@ func (s *site) live(t *testing.T, pm manager) {
 		s.shell("echo '{' >" + policyFile + "; systemctl restart " + unit + " || true")
 		s.until(patience, "the service has failed", func() bool { return s.show("ActiveState") == "failed" })
 		s.want("NRestarts", "0")
-		if said := s.journal(); !strings.Contains(said, policyFile+":2: ") {
+		if said := s.journal(); !strings.Contains(said, policyFile+":2:") {
 			t.Errorf("the journal does not name file, line and reason:\n%s", said)
 		}
 	})

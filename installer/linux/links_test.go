@@ -5,11 +5,16 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/tributary-dl/tributary/installer/machine/machinetest"
 )
 
 // Whoever took over the service's account swaps folders for links while root's scripts and systemd work on them, on a
 // machine where everything else is at stake.
 func TestLinksInPlaceOfFolders(t *testing.T) {
+	if !machinetest.Full() {
+		t.Skip("this installs a package seven times; set FULL=1 for it")
+	}
 	s := newSite(t, "links")
 	first, second := s.bring("deb", older), s.bring("deb", newer)
 	s.apt("install", first)
