@@ -167,7 +167,14 @@ func listenAddress(text string) (string, error) {
 // Arguments returns the words that give another process, with another working folder and environment, the
 // configuration that d was checked from.
 func (d Daemon) Arguments(f Flags) []string {
-	words := []string{"--data", d.Data, "--socket", d.Socket, "--log-file", d.LogFile}
+	var words []string
+	for _, place := range []struct{ flag, given, path string }{
+		{"--data", f.Data, d.Data}, {"--socket", f.Socket, d.Socket}, {"--log-file", f.LogFile, d.LogFile},
+	} {
+		if place.given != "" || !d.Machine { // where the machine's service lives, its service manager says
+			words = append(words, place.flag, place.path)
+		}
+	}
 	if f.CA != "" {
 		if absolute, err := filepath.Abs(f.CA); err == nil { // as it was when d was checked
 			words = append(words, "--ca", absolute)

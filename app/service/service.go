@@ -57,17 +57,20 @@ type State string
 
 const (
 	StateRunning      State = "running"
+	StateStarting     State = "starting" // or waiting to be started again after a crash
+	StateStopping     State = "stopping"
 	StateStopped      State = "stopped"
+	StateFailed       State = "failed" // it ended badly and is not started again
 	StateNotInstalled State = "not installed"
 )
 
-// backend is what is used of kardianos/service.
+// backend is a service manager. Its actions end when what they ask for is so, whatever was before.
 type backend interface {
+	State() (State, error)
 	Install() error
 	Uninstall() error
 	Start() error
 	Stop() error
-	Status() (service.Status, error)
 }
 
 // Manager acts on the service. Make one with NewManager.
@@ -77,9 +80,6 @@ type Manager struct {
 	check   func() error  // whether this user may change anything
 	// recovery makes the service manager start the installed service again after a failure, where installing it has not.
 	recovery func() error
-	// leavesUnit: an installation that fails leaves its unit behind, on which every later one would fail.
-	leavesUnit bool
-	script     string // where a System V service would be; "" with any other service manager
 }
 
 // Options say which service is meant, and how it is installed.
@@ -96,6 +96,10 @@ func NewManager(o Options) (*Manager, error) {
 	if o.User && runtime.GOOS == "windows" {
 		return nil, errors.New("Windows has no services of one user; leave out --user")
 	}
+	program, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program: %w", err)
+	}
 	s, err := service.New(unused{}, &service.Config{
 		Name:        Name,
 		DisplayName: "Tributary",
@@ -103,7 +107,7 @@ func NewManager(o Options) (*Manager, error) {
 		Arguments:   o.Arguments,
 		Option: service.KeyValue{
 			"UserService":   o.User,
-			"SystemdScript": systemdUnit(o.User),
+			"SystemdScript": systemdUnit(o.User, program, o.Arguments),
 			"KeepAlive":     true,
 			"RunAtLoad":     true,
 		},
@@ -111,12 +115,33 @@ func NewManager(o Options) (*Manager, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the service manager of this system: %w", err)
 	}
-	m := &Manager{backend: s, patient: actionTime, check: func() error { return checkRights(o.User) }, recovery: recoverAfterFailure}
-	m.leavesUnit = runtime.GOOS != "windows" // which would take a service away that somebody else installed meanwhile
-	if s.Platform() == "unix-systemv" {
-		m.script = "/etc/init.d/" + Name
+	backend, err := backendOf(s, o.User, program)
+	if err != nil {
+		return nil, err
 	}
+	m := &Manager{backend: backend, patient: actionTime, check: func() error { return checkRights(o.User) }, recovery: recoverAfterFailure}
 	return m, nil
+}
+
+// backendOf puts right what is wrong with the library's service on this system's service manager.
+func backendOf(s service.Service, user bool, program string) (backend, error) {
+	switch s.Platform() {
+	case "linux-systemd":
+		unit, err := unitPath(user)
+		if err != nil {
+			return nil, err
+		}
+		if user {
+			if err := findUserManager(); err != nil {
+				return nil, err
+			}
+		}
+		return &systemd{library: library{Service: s}, unit: unit, hidden: hiddenProgram(user, program), control: systemctl(user)}, nil
+	case "unix-systemv":
+		return &library{Service: s, leavesUnit: true, script: "/etc/init.d/" + Name}, nil
+	}
+	// On Windows it would take a service away that somebody else installed meanwhile.
+	return &library{Service: s, leavesUnit: runtime.GOOS != "windows"}, nil
 }
 
 // unused stands for the program, which this library does not run; see Run.
@@ -134,45 +159,24 @@ func checkRights(user bool) error {
 
 // Status returns what the service manager says.
 func (m *Manager) Status() (State, error) {
-	status, err := m.backend.Status()
-	switch {
-	case errors.Is(err, service.ErrNotInstalled):
-		return StateNotInstalled, nil
-	case errors.Is(err, fs.ErrPermission):
+	state, err := m.backend.State()
+	if errors.Is(err, fs.ErrPermission) {
 		return "", ErrNeedsAdmin
-	case status == service.StatusRunning:
-		return StateRunning, nil
-	case status == service.StatusStopped, err != nil && err.Error() == "service in failed state":
-		return StateStopped, nil
-	case m.script != "": // System V says nothing but that the script failed
-		return scriptState(m.script), nil
-	case err != nil:
+	}
+	if err != nil {
 		return "", fmt.Errorf("ask for the state of the service: %w", err)
 	}
-	return "", errors.New("the service manager does not say how the service is")
+	return state, nil
 }
 
-func scriptState(script string) State {
-	if _, err := os.Stat(script); err != nil {
-		return StateNotInstalled
-	}
-	return StateStopped
-}
-
-// Install registers the service, to be started at boot or login; it does not start it now. A service that is
-// installed already stays as it is, save that it is made to start again after a failure.
+// Install registers the service, to be started at boot or login; it does not start it now. It may be installed already,
+// wholly or in part: afterwards it is.
 func (m *Manager) Install() error {
-	state, err := m.begin()
-	if err != nil {
+	if err := m.check(); err != nil {
 		return err
 	}
-	if state == StateNotInstalled {
-		if err := m.perform("install", m.backend.Install); err != nil {
-			if m.leavesUnit {
-				_ = m.backend.Uninstall()
-			}
-			return err
-		}
+	if err := m.perform("install", m.backend.Install); err != nil {
+		return err
 	}
 	return m.perform("set the recovery of", m.recovery)
 }
@@ -183,7 +187,7 @@ func (m *Manager) Uninstall() error {
 	if err != nil || state == StateNotInstalled {
 		return err
 	}
-	if state == StateRunning {
+	if state != StateStopped {
 		if err := m.perform("stop", m.backend.Stop); err != nil {
 			return err
 		}
@@ -200,10 +204,10 @@ func (m *Manager) Start() error {
 	return m.perform("start", m.backend.Start)
 }
 
-// Stop stops the service if it runs.
+// Stop stops the service if it does anything but rest.
 func (m *Manager) Stop() error {
 	state, err := m.beginInstalled()
-	if err != nil || state == StateStopped {
+	if err != nil || state == StateStopped || state == StateFailed {
 		return err
 	}
 	return m.perform("stop", m.backend.Stop)

@@ -16,6 +16,8 @@ import (
 	"github.com/kardianos/service"
 )
 
+func none() error { return nil }
+
 // fakeBackend is a service manager that does what it is told and writes it down.
 type fakeBackend struct {
 	state State
@@ -32,25 +34,16 @@ func (f *fakeBackend) do(call string, to State) error {
 	return nil
 }
 
-func (f *fakeBackend) Install() error   { return f.do("install", StateStopped) }
-func (f *fakeBackend) Uninstall() error { return f.do("uninstall", StateNotInstalled) }
-func (f *fakeBackend) Start() error     { return f.do("start", StateRunning) }
-func (f *fakeBackend) Stop() error      { return f.do("stop", StateStopped) }
-
-func (f *fakeBackend) Status() (service.Status, error) {
-	if err := f.fails["status"]; err != nil {
-		return service.StatusUnknown, err
+func (f *fakeBackend) Install() error {
+	if f.state != StateNotInstalled {
+		return f.do("install", f.state)
 	}
-	switch f.state {
-	case StateRunning:
-		return service.StatusRunning, nil
-	case StateStopped:
-		return service.StatusStopped, nil
-	}
-	return service.StatusUnknown, service.ErrNotInstalled
+	return f.do("install", StateStopped)
 }
-
-func none() error { return nil }
+func (f *fakeBackend) Uninstall() error      { return f.do("uninstall", StateNotInstalled) }
+func (f *fakeBackend) Start() error          { return f.do("start", StateRunning) }
+func (f *fakeBackend) Stop() error           { return f.do("stop", StateStopped) }
+func (f *fakeBackend) State() (State, error) { return f.state, f.fails["state"] }
 
 // Every cell of state × action: what is asked of the service manager, and how it ends.
 func TestActions(t *testing.T) {
@@ -61,20 +54,35 @@ func TestActions(t *testing.T) {
 		code   int
 	}{
 		{StateNotInstalled, "install", "install", ExitDone},
-		{StateStopped, "install", "", ExitDone},
-		{StateRunning, "install", "", ExitDone},
+		{StateStopped, "install", "install", ExitDone},
+		{StateRunning, "install", "install", ExitDone},
+		{StateStarting, "install", "install", ExitDone},
+		{StateStopping, "install", "install", ExitDone},
+		{StateFailed, "install", "install", ExitDone},
 		{StateNotInstalled, "uninstall", "", ExitDone},
 		{StateStopped, "uninstall", "uninstall", ExitDone},
 		{StateRunning, "uninstall", "stop uninstall", ExitDone},
+		{StateStarting, "uninstall", "stop uninstall", ExitDone},
+		{StateStopping, "uninstall", "stop uninstall", ExitDone},
+		{StateFailed, "uninstall", "stop uninstall", ExitDone},
 		{StateNotInstalled, "start", "", ExitNotInstalled},
 		{StateStopped, "start", "start", ExitDone},
 		{StateRunning, "start", "", ExitDone},
+		{StateStarting, "start", "start", ExitDone}, // it may be waiting for its next attempt; start waits for none
+		{StateStopping, "start", "start", ExitDone},
+		{StateFailed, "start", "start", ExitDone},
 		{StateNotInstalled, "stop", "", ExitNotInstalled},
 		{StateStopped, "stop", "", ExitDone},
 		{StateRunning, "stop", "stop", ExitDone},
+		{StateStarting, "stop", "stop", ExitDone},
+		{StateStopping, "stop", "stop", ExitDone},
+		{StateFailed, "stop", "", ExitDone},
 		{StateNotInstalled, "restart", "", ExitNotInstalled},
 		{StateStopped, "restart", "start", ExitDone},
 		{StateRunning, "restart", "stop start", ExitDone},
+		{StateStarting, "restart", "stop start", ExitDone},
+		{StateStopping, "restart", "stop start", ExitDone},
+		{StateFailed, "restart", "start", ExitDone},
 	}
 	for _, tt := range tests {
 		f := &fakeBackend{state: tt.state}
@@ -86,38 +94,58 @@ func TestActions(t *testing.T) {
 	}
 }
 
-func TestStatus(t *testing.T) {
-	for _, state := range []State{StateRunning, StateStopped, StateNotInstalled} {
-		m := &Manager{backend: &fakeBackend{state: state}}
-		if got, err := m.Status(); got != state || err != nil {
-			t.Errorf("Status() = %q, %v; want %q", got, err, state)
-		}
-	}
-	crashed := &Manager{backend: &fakeBackend{fails: map[string]error{"status": errors.New("service in failed state")}}}
-	if got, err := crashed.Status(); got != StateStopped || err != nil {
-		t.Errorf("Status() of a service that crashed = %q, %v", got, err)
-	}
+// fakeService is a service of the library in a given state.
+type fakeService struct {
+	service.Service
+	status service.Status
+	err    error
+	fails  error // of Install
+	calls  []string
+}
+
+func (f *fakeService) Status() (service.Status, error) { return f.status, f.err }
+func (f *fakeService) Install() error                  { f.calls = append(f.calls, "install"); return f.fails }
+func (f *fakeService) Uninstall() error                { f.calls = append(f.calls, "uninstall"); return nil }
+
+func TestLibraryStates(t *testing.T) {
 	script := filepath.Join(t.TempDir(), "tributaryd")
-	systemV := &Manager{script: script, backend: &fakeBackend{fails: map[string]error{"status": errors.New("exit status 1")}}}
-	if got, err := systemV.Status(); got != StateNotInstalled || err != nil {
-		t.Errorf("Status() without a System V script = %q, %v", got, err)
-	}
 	if err := os.WriteFile(script, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := systemV.Status(); got != StateStopped || err != nil {
-		t.Errorf("Status() with a System V script = %q, %v", got, err)
+	exit := errors.New("exit status 1")
+	tests := []struct {
+		name    string
+		library library
+		want    State
+		fails   bool
+	}{
+		{"runs", library{Service: &fakeService{status: service.StatusRunning}}, StateRunning, false},
+		{"rests", library{Service: &fakeService{status: service.StatusStopped}}, StateStopped, false},
+		{"is not there", library{Service: &fakeService{err: service.ErrNotInstalled}}, StateNotInstalled, false},
+		{"cannot be told", library{Service: &fakeService{err: exit}}, "", true},
+		{"is not told", library{Service: &fakeService{}}, "", true},
+		{"has no script", library{Service: &fakeService{err: exit}, script: script + ".gone"}, StateNotInstalled, false},
+		{"has a script", library{Service: &fakeService{err: exit}, script: script}, StateStopped, false},
+	}
+	for _, tt := range tests {
+		if got, err := tt.library.State(); got != tt.want || (err != nil) != tt.fails {
+			t.Errorf("a service that %s: %q, %v; want %q", tt.name, got, err, tt.want)
+		}
 	}
 }
 
 func TestFailedInstallLeavesNothing(t *testing.T) {
-	f := &fakeBackend{state: StateNotInstalled, fails: map[string]error{"install": errors.New("no bus")}}
-	m := &Manager{backend: f, patient: time.Minute, check: none, leavesUnit: true}
+	f := &fakeService{err: service.ErrNotInstalled, fails: errors.New("no bus")}
+	m := &Manager{backend: &library{Service: f, leavesUnit: true}, patient: time.Minute, check: none}
 	if err := m.Install(); ExitCode(err) != ExitError || !strings.Contains(err.Error(), "install the service: no bus") {
 		t.Errorf("Install() = %v", err)
 	}
 	if diff := cmp.Diff([]string{"install", "uninstall"}, f.calls); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+	f = &fakeService{status: service.StatusStopped}
+	if err := (&library{Service: f}).Install(); err != nil || f.calls != nil {
+		t.Errorf("installing it again: %v, %q", err, f.calls)
 	}
 }
 
@@ -150,18 +178,6 @@ func TestActionThatHangsIsGivenUp(t *testing.T) {
 		}
 		close(stuck)
 	})
-}
-
-// The units of our template start the program with its arguments, again soon after a crash, and at the right time.
-func TestSystemdUnit(t *testing.T) {
-	for user, target := range map[bool]string{true: "WantedBy=default.target", false: "WantedBy=multi-user.target"} {
-		unit := systemdUnit(user)
-		for _, want := range []string{"RestartSec=2s", "{{range Arguments}} {{. | cmd}}{{end}}", target} {
-			if !strings.Contains(unit, want) {
-				t.Errorf("the unit (user %v) lacks %q", user, want)
-			}
-		}
-	}
 }
 
 func TestRunStopsWithItsContext(t *testing.T) {

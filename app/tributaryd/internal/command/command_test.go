@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -54,7 +55,7 @@ func TestInstalledArgumentsAreAbsolute(t *testing.T) {
 	if err := os.WriteFile("p.json", []byte("{}"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	got, err := runArguments(config.Flags{Data: "d", Socket: "s", Policies: []string{"p.json"}, ListenPeers: ":4500", LogLevel: "debug"})
+	got, err := runArguments(config.Flags{Data: "d", Socket: "s", Policies: []string{"p.json"}, ListenPeers: ":4500", LogLevel: "debug"}, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,6 +63,22 @@ func TestInstalledArgumentsAreAbsolute(t *testing.T) {
 		"--policy", filepath.Join(dir, "p.json"), "--listen-peers", ":4500", "--log-level", "debug"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("arguments (-want +got):\n%s", diff)
+	}
+}
+
+// Where the system's service lives, its service manager says.
+func TestArgumentsOfTheSystemsService(t *testing.T) {
+	got, err := runArguments(config.Flags{Control: "https://c.example"}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"run", "--control", "https://c.example", "--machine"}, got); diff != "" {
+		t.Errorf("arguments (-want +got):\n%s", diff)
+	}
+	for name, flags := range map[string]config.Flags{"places": {Data: "d"}, "both kinds": {Machine: true}} {
+		if _, err := runArguments(flags, name == "both kinds"); err == nil && (name != "places" || runtime.GOOS == "linux") {
+			t.Errorf("%s are taken", name)
+		}
 	}
 }
 

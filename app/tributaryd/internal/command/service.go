@@ -2,7 +2,9 @@ package command
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"runtime"
 
 	"github.com/spf13/cobra"
 
@@ -23,8 +25,12 @@ func serviceCommand(streams Streams) *cobra.Command {
 		Use:   "service",
 		Short: "Install, start and stop the service at the system's service manager",
 		Long: `service registers tributaryd with systemd, launchd or the Windows service manager,
-for the whole system or, with --user, for this user alone. Every command may be
-repeated: what is so already is no error. Nothing is ever asked.
+for every user of the machine or, with --user, for this user alone. Every command may be
+repeated: what is so already is no error, and what an attempt left half done is mended.
+Nothing is ever asked. A service that a package has installed is left to the package.
+
+status says running, starting, stopping, stopped, failed or not installed; only running
+is exit code 0.
 
 Exit codes: 0 done or so already, 1 error, 2 usage, 3 not running, 4 not installed,
 77 needs administrator rights.`,
@@ -38,7 +44,7 @@ Exit codes: 0 done or so already, 1 error, 2 usage, 3 not running, 4 not install
 
 	var run config.Flags
 	install := actionCommand(streams, &flags, "install", "Register the service; it starts at the next boot or login, or with start",
-		func() ([]string, error) { return runArguments(run) }, (*service.Manager).Install)
+		func() ([]string, error) { return runArguments(run, flags.user) }, (*service.Manager).Install)
 	addRunFlags(install.Flags(), &run)
 	none := func() ([]string, error) { return nil, nil }
 	c.AddCommand(install,
@@ -51,9 +57,17 @@ Exit codes: 0 done or so already, 1 error, 2 usage, 3 not running, 4 not install
 	return c
 }
 
-// runArguments returns the arguments of the installed service. They name its places in full: at boot the
-// service would find others than the user who installs it and runs tributaryctl.
-func runArguments(flags config.Flags) ([]string, error) {
+// runArguments returns the arguments of the installed service. Those of a user's service name its places in full: at login
+// the service would find others than the user who installs it and runs tributaryctl. The system's service is one for
+// every user of the machine.
+func runArguments(flags config.Flags, user bool) ([]string, error) {
+	flags.Machine = flags.Machine || !user
+	if user && flags.Machine {
+		return nil, &usageError{errors.New("--machine and --user contradict each other")}
+	}
+	if runtime.GOOS == "linux" && !user && flags.Data+flags.Socket+flags.LogFile != "" {
+		return nil, &usageError{errors.New("the system's service keeps its state in /var/lib/tributary; --data, --socket and --log-file are for --user")}
+	}
 	checked, err := flags.Check()
 	if err != nil {
 		return nil, &usageError{err}
@@ -104,7 +118,7 @@ func statusCommand(streams Streams, flags *serviceFlags) *cobra.Command {
 				return err
 			case state == service.StateNotInstalled:
 				return service.ErrNotInstalled
-			case state == service.StateStopped:
+			case state != service.StateRunning:
 				return service.ErrNotRunning
 			}
 			return nil
