@@ -105,7 +105,7 @@ func (c *computer) until(what, script string) {
 // leftovers is whatever the service manager and the file system still know of the service.
 func (c *computer) leftovers() string {
 	return c.shell("pgrep -a tributaryd || true; systemctl --failed --no-legend --plain; systemctl list-units --all --no-legend --plain 'tributaryd*'" +
-		"; systemctl list-unit-files --no-legend 'tributaryd*' || true; find /etc/systemd /home /root -name 'tributaryd*'")
+		"; systemctl list-unit-files --no-legend 'tributaryd*' || true; find /etc/systemd /home/alice /root -path '*/systemd/*' -name 'tributaryd*'")
 }
 
 const answers = "tributaryctl --socket /run/tributary/ctl.sock status"

@@ -131,11 +131,6 @@ func backendOf(s service.Service, user bool, program string) (backend, error) {
 		if err != nil {
 			return nil, err
 		}
-		if user {
-			if err := findUserManager(); err != nil {
-				return nil, err
-			}
-		}
 		return &systemd{library: library{Service: s}, unit: unit, hidden: hiddenProgram(user, program), control: systemctl(user)}, nil
 	case "unix-systemv":
 		return &library{Service: s, leavesUnit: true, script: "/etc/init.d/" + Name}, nil

@@ -31,13 +31,14 @@ func systemctl(user bool) func(arguments ...string) (string, error) {
 	}
 }
 
-// findUserManager tells this process and its children where the manager of this user listens, where the environment
-// does not, as under su or in a cron job. Without a session there is none, and systemctl says so.
-func findUserManager() error {
+// FindSession tells this process and its children where the session of this user is, where the environment does not, as
+// under su or in a cron job: systemd's manager of the user listens there, and the service's socket will be there. Without a
+// session there is none, and systemctl says so.
+func FindSession() error {
 	if os.Getenv("XDG_RUNTIME_DIR") != "" {
 		return nil
 	}
-	folder := filepath.Join("/run/user", strconv.Itoa(os.Getuid()))
+	folder := filepath.Join("/run/user", strconv.Itoa(os.Geteuid()))
 	if _, err := os.Stat(filepath.Join(folder, "systemd")); err != nil {
 		return nil //nolint:nilerr // there is no manager to be found
 	}

@@ -47,12 +47,12 @@ func TestSystemdStates(t *testing.T) {
 		t.Errorf("half an installation: %q, %v", got, err)
 	}
 	for name, tt := range map[string]struct{ load, file, text, says string }{
-		"ours":           {"loaded", unit, unitMark + "\n[Unit]", ""},
-		"cut short":      {"loaded", unit, "", ""},
-		"a package's":    {"loaded", "/usr/lib/systemd/system/tributaryd.service", "", "a package has installed the service (/usr/lib/"},
-		"somebody's":     {"loaded", unit, "[Unit]", "is not from"},
-		"an unread one":  {"not-found", "", "[Unit]", "is not from"},
-		"ours, empty":    {"masked", unit, "", ""},
+		"ours":          {"loaded", unit, unitMark + "\n[Unit]", ""},
+		"cut short":     {"loaded", unit, "", ""},
+		"a package's":   {"loaded", "/usr/lib/systemd/system/tributaryd.service", "", "a package has installed the service (/usr/lib/"},
+		"somebody's":    {"loaded", unit, "[Unit]", "is not from"},
+		"an unread one": {"not-found", "", "[Unit]", "is not from"},
+		"ours, empty":   {"masked", unit, "", ""},
 	} {
 		if err := os.WriteFile(unit, []byte(tt.text), 0o600); err != nil {
 			t.Fatal(err)

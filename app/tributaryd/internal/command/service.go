@@ -39,6 +39,12 @@ Exit codes: 0 done or so already, 1 error, 2 usage, 3 not running, 4 not install
 			return &usageError{fmt.Errorf("service needs one of install, uninstall, start, stop, restart, status")}
 		},
 	}
+	c.PersistentPreRunE = func(*cobra.Command, []string) error {
+		if !flags.user {
+			return nil
+		}
+		return service.FindSession()
+	}
 	c.PersistentFlags().BoolVar(&flags.user, "user", false, "the service of this user alone")
 	c.PersistentFlags().BoolVar(&flags.json, "json", false, "print the state as JSON")
 
