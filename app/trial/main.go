@@ -8,6 +8,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -31,12 +32,16 @@ type options struct {
 	keep     string
 	busy     float64
 	list     bool
+	file     string
+	table    io.Writer // where tables go
+	say      io.Writer // what goes on
 }
 
 func main() {
-	var o options
+	o := options{table: os.Stdout, say: os.Stderr}
 	flag.StringVar(&o.programs, "bin", "bin", "`folder` with the built programs")
 	flag.StringVar(&o.only, "only", "", "play only these scenarios, by `names` separated by commas; c means all that begin with c-")
+	flag.StringVar(&o.file, "file", "", "play the scenario of this `file` instead of those that come with the program")
 	flag.StringVar(&o.rivals, "rivals", "", "only these beside ours, by `names` separated by commas, or none; default: what each scenario says")
 	flag.IntVar(&o.runs, "runs", 1, "`times` that each scenario is played; figures are medians")
 	flag.StringVar(&o.out, "out", "build/lab", "`folder` for the page and the JSON")
@@ -54,17 +59,13 @@ func main() {
 }
 
 func trial(ctx context.Context, o options) error {
-	all, err := scenario.All()
+	chosen, err := o.choose()
 	if err != nil {
 		return err
 	}
 	if o.list {
-		list(all)
+		list(o.table, chosen)
 		return nil
-	}
-	chosen, err := scenario.Choose(all, words(o.only))
-	if err != nil {
-		return err
 	}
 	programs, err := fleet.FindPrograms(o.programs)
 	if err != nil {
@@ -79,7 +80,7 @@ func trial(ctx context.Context, o options) error {
 			return err
 		}
 	}
-	t := &tournament{options: arena.Options{Programs: programs, Keep: o.keep, Busy: o.busy}, runs: o.runs, say: os.Stderr}
+	t := &tournament{options: arena.Options{Programs: programs, Keep: o.keep, Busy: o.busy}, runs: o.runs, say: o.say}
 	var report report
 	for _, s := range chosen {
 		beside, missing, err := rivals(s, o.rivals)
@@ -91,12 +92,30 @@ func trial(ctx context.Context, o options) error {
 		report.Outcomes = append(report.Outcomes, outcome)
 		// What has been measured is shown whatever comes after it.
 		if writeErr := report.write(o.out); err != nil || writeErr != nil {
-			return errors.Join(err, writeErr)
+			return errors.Join(context.Cause(ctx), err, writeErr)
 		}
-		report.Outcomes[len(report.Outcomes)-1].print(os.Stdout)
+		report.Outcomes[len(report.Outcomes)-1].print(o.table)
 	}
-	fmt.Printf("\nThe page: %s\nThe figures: %s\n", filepath.Join(o.out, pageName), filepath.Join(o.out, jsonName))
+	fmt.Fprintf(o.table, "\nThe page: %s\nThe figures: %s\n", filepath.Join(o.out, pageName), filepath.Join(o.out, jsonName))
 	return nil
+}
+
+// choose returns the scenarios that the command line asks for.
+func (o options) choose() ([]scenario.Scenario, error) {
+	if o.file != "" {
+		f, err := os.Open(o.file)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		s, err := scenario.Read(f)
+		return []scenario.Scenario{s}, err
+	}
+	all, err := scenario.All()
+	if err != nil {
+		return nil, err
+	}
+	return scenario.Choose(all, words(o.only))
 }
 
 // rivals returns who plays beside ours, and who should but is not installed.
@@ -128,9 +147,9 @@ func words(list string) []string {
 	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
-func list(all []scenario.Scenario) {
+func list(w io.Writer, all []scenario.Scenario) {
 	for _, s := range all {
-		fmt.Printf("%-14s %s\n", s.Name, s.Title)
+		fmt.Fprintf(w, "%-14s %s\n", s.Name, s.Title)
 	}
-	fmt.Printf("\nContestants: %s\n", strings.Join(arena.Contestants(), ", "))
+	fmt.Fprintf(w, "\nContestants: %s\n", strings.Join(arena.Contestants(), ", "))
 }
