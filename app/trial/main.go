@@ -96,6 +96,7 @@ func trial(ctx context.Context, o options) error {
 		}
 		report.Outcomes[len(report.Outcomes)-1].print(o.table)
 	}
+	report.printOverview(o.table)
 	fmt.Fprintf(o.table, "\nThe page: %s\nThe figures: %s\n", filepath.Join(o.out, pageName), filepath.Join(o.out, jsonName))
 	return nil
 }

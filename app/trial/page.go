@@ -43,10 +43,12 @@ type picture struct {
 // writePage writes the report as one page that needs nothing else.
 func (r *report) writePage(w io.Writer) error {
 	page := struct {
+		Columns    []string // of the overviews
+		Overviews  []overview
 		Panels     []panel
 		Met, Goals int
 		When       string
-	}{When: time.Now().Format("2006-01-02 15:04")}
+	}{Columns: overviewColumns, Overviews: r.overviews(), When: time.Now().Format("2006-01-02 15:04")}
 	for _, o := range r.Outcomes {
 		p := newPanel(o)
 		page.Panels = append(page.Panels, p)
