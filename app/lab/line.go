@@ -56,10 +56,8 @@ func (h *Host) LoseUDP(percent int) error {
 	ns := h.ends.near.ns
 	rules := "table ip loss {}\ndelete table ip loss\n"
 	if percent > 0 {
-		rules += fmt.Sprintf(`table ip loss { chain lossy { type filter hook prerouting priority raw;
-meta l4proto udp numgen random mod 100 < %d drop
-} }
-`, percent)
+		rules += fmt.Sprintf("table ip loss {\nchain lossy {\ntype filter hook prerouting priority raw\n"+
+			"meta l4proto udp numgen random mod 100 < %d drop\n}\n}\n", percent)
 	}
 	return run(rules, "ip", "netns", "exec", ns, "nft", "-f", "-")
 }

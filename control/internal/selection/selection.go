@@ -90,8 +90,8 @@ func Eligible(asker, holder End, excluded map[PeerID]bool) bool {
 }
 
 // Reachable reports whether two ends are expected to find a direct path. It is the rule that the
-// measured matrix of NAT types came down to; filtering is taken to be port-restricted, and a NAT that
-// has not been measured yet to be the common endpoint-independent one. Behind one public address the
+// measured matrix of NAT types came down to; a NAT that has not been measured yet is taken to be the common
+// endpoint-independent one, which lets in only the ports that were talked to. Behind one public address the
 // LAN connects whatever the NAT does.
 func Reachable(a, b End) bool {
 	switch {
@@ -100,11 +100,16 @@ func Reachable(a, b End) bool {
 	case a.NAT == wire.NatKind_NAT_UDP_BLOCKED, b.NAT == wire.NatKind_NAT_UDP_BLOCKED:
 		return false
 	case a.NAT == wire.NatKind_NAT_SYMMETRIC:
-		return b.NAT == wire.NatKind_NAT_OPEN
+		return meetsAnyPort(b)
 	case b.NAT == wire.NatKind_NAT_SYMMETRIC:
-		return a.NAT == wire.NatKind_NAT_OPEN
+		return meetsAnyPort(a)
 	}
 	return true
+}
+
+// meetsAnyPort reports whether packets reach the end from a port that nobody could foresee, as a symmetric NAT's.
+func meetsAnyPort(e End) bool {
+	return e.NAT == wire.NatKind_NAT_OPEN || e.NAT == wire.NatKind_NAT_ANY_PORT
 }
 
 // SameHousehold reports whether two public addresses lie behind one router: the same IPv4 address, or

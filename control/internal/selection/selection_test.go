@@ -153,13 +153,14 @@ func TestSelectIsBoundedAndDeterministic(t *testing.T) {
 
 // The matrix of the kinds of NAT; D: direct, R: would need a relay.
 func TestReachable(t *testing.T) {
-	kinds := []wire.NatKind{wire.NatKind_NAT_OPEN, wire.NatKind_NAT_UNKNOWN, wire.NatKind_NAT_ENDPOINT_INDEPENDENT, wire.NatKind_NAT_SYMMETRIC, wire.NatKind_NAT_UDP_BLOCKED}
+	kinds := []wire.NatKind{wire.NatKind_NAT_OPEN, wire.NatKind_NAT_UNKNOWN, wire.NatKind_NAT_ENDPOINT_INDEPENDENT, wire.NatKind_NAT_ANY_PORT, wire.NatKind_NAT_SYMMETRIC, wire.NatKind_NAT_UDP_BLOCKED}
 	matrix := []string{
-		"DDDDR",
-		"DDDRR",
-		"DDDRR",
-		"DRRRR",
-		"RRRRR",
+		"DDDDDR",
+		"DDDDRR",
+		"DDDDRR",
+		"DDDDDR",
+		"DRRDRR",
+		"RRRRRR",
 	}
 	for i, a := range kinds {
 		for j, b := range kinds {

@@ -13,20 +13,24 @@ const (
 	bindingRequest = 0x0001
 	bindingSuccess = 0x0101
 
+	attrChangeRequest    = 0x0003 // RFC 5780 section 7.2
 	attrXORMappedAddress = 0x0020
 	attrFingerprint      = 0x8028
 	attrOptional         = 0x8000 // from here on a server may ignore what it does not know
 
 	fingerprintXOR = 0x5354554e
+	changePort     = 2   // of attrChangeRequest: answer from another port
 	maxRequest     = 548 // bytes; RFC 8489 section 6.1: fits the smallest path
 )
 
 // answer builds the Binding response for a datagram and reports whether it deserves one. Only a
 // well-formed request does, and only its cookie and transaction are echoed, so that nobody can make us
-// send bytes of his choice or many for few. It appends to buffer.
-func answer(buffer, datagram []byte, from netip.AddrPort) ([]byte, bool) {
-	if !wellFormed(datagram) {
-		return nil, false
+// send bytes of his choice or many for few. It appends to buffer. otherPort says that the answer is to come from a port
+// that was not asked.
+func answer(buffer, datagram []byte, from netip.AddrPort) (out []byte, otherPort, ok bool) {
+	otherPort, ok = wellFormed(datagram)
+	if !ok {
+		return nil, false, false
 	}
 	address := from.Addr().Unmap()
 	ip := address.AsSlice()
@@ -34,7 +38,7 @@ func answer(buffer, datagram []byte, from netip.AddrPort) ([]byte, bool) {
 	if address.Is6() {
 		family = 2
 	}
-	out := binary.BigEndian.AppendUint16(buffer, bindingSuccess)
+	out = binary.BigEndian.AppendUint16(buffer, bindingSuccess)
 	out = binary.BigEndian.AppendUint16(out, uint16(8+len(ip)))
 	mask := datagram[4:headerLength] // cookie and transaction ID: what the address is XORed with
 	out = append(out, mask...)
@@ -45,32 +49,37 @@ func answer(buffer, datagram []byte, from netip.AddrPort) ([]byte, bool) {
 	for i, b := range ip {
 		out = append(out, b^mask[i])
 	}
-	return out, true
+	return out, otherPort, true
 }
 
-// wellFormed reports whether the datagram is exactly one Binding request without anything that we would
-// have to understand.
-func wellFormed(d []byte) bool {
+// wellFormed reports whether the datagram is exactly one Binding request, and whether it asks for an answer from another
+// port, which is all that we understand of what a request may ask.
+func wellFormed(d []byte) (otherPort, ok bool) {
 	if len(d) < headerLength || len(d) > maxRequest ||
 		binary.BigEndian.Uint16(d) != bindingRequest ||
 		int(binary.BigEndian.Uint16(d[2:])) != len(d)-headerLength ||
 		binary.BigEndian.Uint32(d[4:]) != cookie {
-		return false
+		return false, false
 	}
 	for at := headerLength; at < len(d); {
 		if len(d)-at < 4 {
-			return false
+			return false, false
 		}
 		kind, length := binary.BigEndian.Uint16(d[at:]), int(binary.BigEndian.Uint16(d[at+2:]))
 		next := at + 4 + (length+3)&^3 // values are padded to four bytes
-		if next > len(d) || kind < attrOptional {
-			return false
+		if next > len(d) {
+			return false, false
 		}
+		asks := kind == attrChangeRequest && length == 4 && binary.BigEndian.Uint32(d[at+4:]) == changePort
+		if kind < attrOptional && !asks {
+			return false, false
+		}
+		otherPort = otherPort || asks
 		if kind == attrFingerprint && (length != 4 || next != len(d) ||
 			binary.BigEndian.Uint32(d[at+4:]) != crc32.ChecksumIEEE(d[:at])^fingerprintXOR) {
-			return false
+			return false, false
 		}
 		at = next
 	}
-	return true
+	return otherPort, true
 }

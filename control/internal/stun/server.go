@@ -1,6 +1,7 @@
 // Package stun answers the question "where do my packets seem to come from?" on two ports of one
 // address. Asking both from one socket shows whether a NAT maps by destination (RFC 5780 section 4.3),
-// which is what pairing peers depends on. It must never answer anything but a well-formed Binding
+// which is what pairing peers depends on. An answer from a third port, which nobody asks, shows whether it lets in what
+// comes from a port that was not talked to (section 4.4). It must never answer anything but a well-formed Binding
 // request, nor send more than a few bytes for it: sources of UDP packets are easily forged.
 package stun
 
@@ -17,6 +18,7 @@ import (
 // Server listens until it is closed.
 type Server struct {
 	sockets [2]*net.UDPConn
+	third   *net.UDPConn // answers what asks for another port; reads nothing
 	limiter *limiter
 	log     *slog.Logger
 	work    sync.WaitGroup
@@ -38,6 +40,9 @@ func Listen(address string, log *slog.Logger) (*Server, error) {
 			return nil, errors.Join(fmt.Errorf("listen for STUN: %w", err), s.Close())
 		}
 	}
+	if s.third, err = net.ListenUDP("udp", &net.UDPAddr{IP: first.IP, Zone: first.Zone}); err != nil {
+		return nil, errors.Join(fmt.Errorf("listen for STUN: %w", err), s.Close())
+	}
 	for _, socket := range s.sockets {
 		s.work.Go(func() { s.serve(socket) })
 	}
@@ -53,7 +58,7 @@ func (s *Server) Ports() (first, second uint16) {
 // Close stops listening and waits for the answers under way.
 func (s *Server) Close() error {
 	var err error
-	for _, socket := range s.sockets {
+	for _, socket := range []*net.UDPConn{s.sockets[0], s.sockets[1], s.third} {
 		if socket != nil {
 			err = errors.Join(err, socket.Close())
 		}
@@ -79,9 +84,12 @@ func (s *Server) serve(socket *net.UDPConn) {
 }
 
 func (s *Server) reply(socket *net.UDPConn, buffer, datagram []byte, from netip.AddrPort) {
-	out, ok := answer(buffer, datagram, from)
+	out, otherPort, ok := answer(buffer, datagram, from)
 	if !ok || !s.limiter.allow(from.Addr(), time.Now()) {
 		return
+	}
+	if otherPort {
+		socket = s.third
 	}
 	if _, err := socket.WriteToUDPAddrPort(out, from); err != nil {
 		s.log.Debug("STUN answer", "to", from, "err", err)

@@ -70,10 +70,41 @@ func mapped(t testing.TB, response []byte) netip.AddrPort {
 	return netip.AddrPortFrom(address.Unmap(), uint16(x.Port))
 }
 
+// A device that hears this answer is one that a symmetric NAT can reach.
+func TestAnswerFromAnotherPort(t *testing.T) {
+	s, err := Listen("127.0.0.1:0", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	client, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	client.SetDeadline(time.Now().Add(10 * time.Second))
+	first, second := s.Ports()
+	ask := request(t, pion.RawAttribute{Type: pion.AttrChangeRequest, Length: 4, Value: []byte{0, 0, 0, 2}})
+	if _, err := client.WriteToUDPAddrPort(ask, netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), first)); err != nil {
+		t.Fatal(err)
+	}
+	buffer := make([]byte, 1500)
+	n, from, err := client.ReadFromUDPAddrPort(buffer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if from.Port() == first || from.Port() == second {
+		t.Errorf("the answer came from port %d, which clients ask", from.Port())
+	}
+	if got := mapped(t, buffer[:n]); got != client.LocalAddr().(*net.UDPAddr).AddrPort() {
+		t.Errorf("mapped address = %v; want %v", got, client.LocalAddr())
+	}
+}
+
 func TestAnswerOnlyWellFormedRequests(t *testing.T) {
 	good := request(t, pion.NewSoftware("other client"), pion.Fingerprint)
 	from := netip.MustParseAddrPort("[2001:db8::7]:4711")
-	out, ok := answer(nil, good, from)
+	out, _, ok := answer(nil, good, from)
 	if !ok || mapped(t, out) != from {
 		t.Fatalf("answer = %x, %v", out, ok)
 	}
@@ -96,7 +127,7 @@ func TestAnswerOnlyWellFormedRequests(t *testing.T) {
 		"an attribute that must be understood": request(t,
 			pion.RawAttribute{Type: pion.AttrChangeRequest, Length: 4, Value: []byte{0, 0, 0, 6}}),
 	} {
-		if _, ok := answer(nil, bad, from); ok {
+		if _, _, ok := answer(nil, bad, from); ok {
 			t.Errorf("%s was answered", name)
 		}
 	}
@@ -136,7 +167,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(request(f, pion.NewSoftware("x")))
 	from := netip.MustParseAddrPort("192.0.2.1:1")
 	f.Fuzz(func(t *testing.T, datagram []byte) {
-		out, ok := answer(nil, datagram, from)
+		out, _, ok := answer(nil, datagram, from)
 		if ok && len(out) > len(datagram)+12 {
 			t.Errorf("%d bytes for %d", len(out), len(datagram))
 		}

@@ -35,6 +35,7 @@ const (
 	NatKind_NAT_ENDPOINT_INDEPENDENT NatKind = 2 // treated as port-restricted when pairing
 	NatKind_NAT_SYMMETRIC            NatKind = 3
 	NatKind_NAT_UDP_BLOCKED          NatKind = 4
+	NatKind_NAT_ANY_PORT             NatKind = 5 // as NAT_ENDPOINT_INDEPENDENT, and lets in any port of an address that was talked to
 )
 
 // Enum value maps for NatKind.
@@ -45,6 +46,7 @@ var (
 		2: "NAT_ENDPOINT_INDEPENDENT",
 		3: "NAT_SYMMETRIC",
 		4: "NAT_UDP_BLOCKED",
+		5: "NAT_ANY_PORT",
 	}
 	NatKind_value = map[string]int32{
 		"NAT_UNKNOWN":              0,
@@ -52,6 +54,7 @@ var (
 		"NAT_ENDPOINT_INDEPENDENT": 2,
 		"NAT_SYMMETRIC":            3,
 		"NAT_UDP_BLOCKED":          4,
+		"NAT_ANY_PORT":             5,
 	}
 )
 
@@ -1638,13 +1641,14 @@ const file_control_protocol_wire_control_proto_rawDesc = "" +
 	"\fmilliseconds\x18\t \x01(\rR\fmilliseconds\x12\x18\n" +
 	"\aoutcome\x18\n" +
 	" \x01(\tR\aoutcome\x12\x16\n" +
-	"\x06reason\x18\v \x01(\tR\x06reason*n\n" +
+	"\x06reason\x18\v \x01(\tR\x06reason*\x80\x01\n" +
 	"\aNatKind\x12\x0f\n" +
 	"\vNAT_UNKNOWN\x10\x00\x12\f\n" +
 	"\bNAT_OPEN\x10\x01\x12\x1c\n" +
 	"\x18NAT_ENDPOINT_INDEPENDENT\x10\x02\x12\x11\n" +
 	"\rNAT_SYMMETRIC\x10\x03\x12\x13\n" +
-	"\x0fNAT_UDP_BLOCKED\x10\x04*;\n" +
+	"\x0fNAT_UDP_BLOCKED\x10\x04\x12\x10\n" +
+	"\fNAT_ANY_PORT\x10\x05*;\n" +
 	"\aSharing\x12\x0f\n" +
 	"\vSHARING_OFF\x10\x00\x12\x0f\n" +
 	"\vSHARING_LAN\x10\x01\x12\x0e\n" +

@@ -247,6 +247,8 @@ func natText(k peerlink.NATKind) string {
 		return "open"
 	case peerlink.NATEndpointIndependent:
 		return "endpoint-independent"
+	case peerlink.NATAnyPort:
+		return "endpoint-independent, any port"
 	case peerlink.NATSymmetric:
 		return "symmetric"
 	case peerlink.NATBlocked:

@@ -140,6 +140,11 @@ func (in *internet) start() (stop func()) {
 	if err := in.wan.Start(); err != nil {
 		in.t.Fatal(err)
 	}
+	third, err := server.ListenPacket("udp4", stunServer+":3480")
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	in.nets = append(in.nets, third.Close)
 	var serving sync.WaitGroup
 	for _, at := range stunPorts {
 		conn, err := server.ListenPacket("udp4", at)
@@ -147,7 +152,7 @@ func (in *internet) start() (stop func()) {
 			in.t.Fatal(err)
 		}
 		in.nets = append(in.nets, conn.Close)
-		serving.Go(func() { answerSTUN(conn) })
+		serving.Go(func() { answerSTUN(conn, third) })
 	}
 	return func() {
 		for _, end := range in.nets {
@@ -161,7 +166,7 @@ func (in *internet) start() (stop func()) {
 }
 
 // answerSTUN is a STUN server built on pion's encoder, so that ours is not its own judge.
-func answerSTUN(conn net.PacketConn) {
+func answerSTUN(conn, third net.PacketConn) {
 	buf := make([]byte, maxSTUN)
 	for {
 		n, from, err := conn.ReadFrom(buf)
@@ -175,6 +180,10 @@ func answerSTUN(conn net.PacketConn) {
 		udp := from.(*net.UDPAddr)
 		answer, err := stun.Build(request, stun.BindingSuccess, &stun.XORMappedAddress{IP: udp.IP, Port: udp.Port}, stun.Fingerprint)
 		if err == nil {
+			if request.Contains(stun.AttrChangeRequest) {
+				_, _ = third.WriteTo(answer.Raw, from)
+				continue
+			}
 			_, _ = conn.WriteTo(answer.Raw, from)
 		}
 	}

@@ -17,9 +17,10 @@ type NATKind int32
 const (
 	NATUnknown             NATKind = 0
 	NATOpen                NATKind = 1 // the address seen outside is a local one
-	NATEndpointIndependent NATKind = 2 // treat as port-restricted when pairing: filtering is not tested
+	NATEndpointIndependent NATKind = 2 // and lets in only what was talked to, as far as is known
 	NATSymmetric           NATKind = 3
 	NATBlocked             NATKind = 4 // no UDP comes back
+	NATAnyPort             NATKind = 5 // endpoint-independent, and lets in any port of an address that was talked to
 )
 
 // NAT is what Detect found out.
@@ -29,7 +30,7 @@ type NAT struct {
 }
 
 // Detect tests how the network maps the socket (RFC 5780 section 4.3, with two ports of one server in
-// place of two addresses), and remembers the servers for Connect. Call it at the start and whenever the
+// place of two addresses) and whether it lets in ports that were not talked to (section 4.4), and remembers the servers for Connect. Call it at the start and whenever the
 // network has changed. servers are host:port; unless private says so, none may be in a private network, where the
 // control plane that names them could otherwise have this device send. That no UDP comes back is a finding, not an error; it takes
 // four seconds.
@@ -61,6 +62,9 @@ func (e *Endpoint) Detect(ctx context.Context, servers []string, private bool) (
 	}
 	nat := e.judgeMapping(mapped)
 	e.public.set(at, nat.Public)
+	if nat.Kind == NATEndpointIndependent && e.stun.hearsOtherPort(ctx, at[0]) {
+		nat.Kind = NATAnyPort
+	}
 	return nat, nil
 }
 

@@ -111,7 +111,7 @@ func testPair(t *testing.T, dialer, acceptor string, direct bool, lateA, lateB t
 
 func TestDetect(t *testing.T) {
 	for kind, want := range map[string]NATKind{
-		"open": NATOpen, "fullcone": NATEndpointIndependent, "addrcone": NATEndpointIndependent, "portcone": NATEndpointIndependent,
+		"open": NATOpen, "fullcone": NATAnyPort, "addrcone": NATAnyPort, "portcone": NATEndpointIndependent,
 		"cgnat": NATEndpointIndependent, "symmetric": NATSymmetric, "cgnatsym": NATSymmetric, "blocked": NATBlocked,
 	} {
 		for _, loss := range []int64{0, 5} {

@@ -17,6 +17,7 @@ const (
 	bindingRequest  = 0x0001
 	bindingResponse = 0x0101
 
+	attrChangeRequest    = 0x0003
 	attrUsername         = 0x0006
 	attrMessageIntegrity = 0x0008
 	attrXORMapped        = 0x0020
@@ -153,4 +154,15 @@ func newBindingRequest() (packet []byte, id transaction) {
 	packet = binary.BigEndian.AppendUint16(packet, attrSoftware)
 	packet = binary.BigEndian.AppendUint16(packet, uint16(len(software)))
 	return append(packet, software...), id
+}
+
+// newOtherPortRequest asks a server for the same, to be answered from a port that was not asked (RFC 5780 section 7.2).
+func newOtherPortRequest() (packet []byte, id transaction) {
+	const changePort = 2
+	packet, id = newBindingRequest()
+	packet = binary.BigEndian.AppendUint16(packet, attrChangeRequest)
+	packet = binary.BigEndian.AppendUint16(packet, 4)
+	packet = binary.BigEndian.AppendUint32(packet, changePort)
+	binary.BigEndian.PutUint16(packet[2:], uint16(len(packet)-stunHeader))
+	return packet, id
 }

@@ -27,6 +27,7 @@ type stunMux struct {
 
 type query struct {
 	server netip.AddrPort
+	other  bool                // the answer comes from another port of the server
 	answer chan netip.AddrPort // has room for one
 }
 
@@ -54,7 +55,7 @@ func (m *stunMux) receive(packet []byte, from net.Addr) {
 		return
 	}
 	if q, ok := m.queries[message.id]; ok {
-		if q.server == source && message.mapped.IsValid() {
+		if q.expects(source) && message.mapped.IsValid() {
 			select {
 			case q.answer <- message.mapped:
 			default: // the answer to a retransmission
@@ -88,10 +89,28 @@ const (
 
 var errNoAnswer = errors.New("the STUN server does not answer")
 
+// expects reports whether the answer may come from there.
+func (q query) expects(source netip.AddrPort) bool {
+	return source.Addr() == q.server.Addr() && (source.Port() != q.server.Port()) == q.other
+}
+
 // ask returns the address from which server sees this socket. It gives up after about four seconds.
 func (m *stunMux) ask(ctx context.Context, server netip.AddrPort) (netip.AddrPort, error) {
 	packet, id := newBindingRequest()
-	q := query{server: server, answer: make(chan netip.AddrPort, 1)}
+	return m.exchange(ctx, packet, id, query{server: server}, queryTries)
+}
+
+// hearsOtherPort reports whether an answer arrives from a port of the server that this socket has not talked to. Most
+// NATs let none in, so it waits for less than a second: who is wrongly taken for stricter loses little.
+func (m *stunMux) hearsOtherPort(ctx context.Context, server netip.AddrPort) bool {
+	packet, id := newOtherPortRequest()
+	_, err := m.exchange(ctx, packet, id, query{server: server, other: true}, 3)
+	return err == nil
+}
+
+// exchange sends a request until its answer comes.
+func (m *stunMux) exchange(ctx context.Context, packet []byte, id transaction, q query, tries int) (netip.AddrPort, error) {
+	q.answer = make(chan netip.AddrPort, 1)
 	m.mu.Lock()
 	m.queries[id] = q
 	m.mu.Unlock()
@@ -100,9 +119,9 @@ func (m *stunMux) ask(ctx context.Context, server netip.AddrPort) (netip.AddrPor
 		delete(m.queries, id)
 		m.mu.Unlock()
 	}()
-	to := net.UDPAddrFromAddrPort(server)
+	to := net.UDPAddrFromAddrPort(q.server)
 	timeout := firstTimeout
-	for range queryTries {
+	for range tries {
 		if _, err := m.send(packet, to); err != nil {
 			return netip.AddrPort{}, err
 		}

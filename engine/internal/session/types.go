@@ -20,6 +20,7 @@ const (
 	NATEndpointIndependent NAT = 2
 	NATSymmetric           NAT = 3
 	NATUDPBlocked          NAT = 4
+	NATAnyPort             NAT = 5
 )
 
 // Sharing is what this device may send to whom; the numbers are those of the wire.
