@@ -66,7 +66,7 @@ type natLab struct {
 
 	table   strings.Builder
 	met     []float64 // seconds from the click to the first peer, of pairs that connect
-	steady  []float64 // lowest rate of the edge ÷ its line, of pairs that do not
+	steady  []float64 // lowest rate of the edge, in percent of its line, of pairs that do not
 	wrong   int       // pairs that did other than ICE can
 	missing []string
 }
@@ -148,7 +148,7 @@ func (n *natLab) measure(ctx context.Context) error {
 	b := n.bench
 	b.atMost("NAT pairs: not as ICE can", "", 0, []float64{float64(n.wrong)}, fmt.Sprintf("of %d; %s", len(lab.NATs)*(len(lab.NATs)+1)/2, strings.Join(n.missing, ", ")))
 	b.atMost("NAT pairs: click to first peer, p95", "s", natPatience.Seconds(), []float64{percentile(n.met, 0.95)}, fmt.Sprintf("%d pairs, median %.2f s", len(n.met), median(n.met)))
-	b.atLeast("NAT pairs without a path: lowest rate of the edge", "%", 90, []float64{100 * slices.Min(n.steady)}, fmt.Sprintf("of its line, over %s, %d downloads", dipWindow, len(n.steady)))
+	b.atLeast("NAT pairs without a path: lowest rate of the edge", "%", 90, n.steady, fmt.Sprintf("of its line, over %s; the worst of %d downloads: %.0f", dipWindow, len(n.steady), slices.Min(n.steady)))
 	if err := n.sameLAN(ctx); err != nil {
 		return fmt.Errorf("same LAN: %w", err)
 	}
@@ -166,7 +166,7 @@ func (n *natLab) pair(ctx context.Context, a, b lab.NAT) (cell string, err error
 		cell = fmt.Sprintf("%.2f", took.Seconds())
 	} else {
 		cell = "edge"
-		n.steady = append(n.steady, lowest)
+		n.steady = append(n.steady, 100*lowest)
 	}
 	if took > 0 && direct {
 		n.met = append(n.met, took.Seconds())

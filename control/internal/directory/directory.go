@@ -116,9 +116,13 @@ func (d *Directory) Select(asker selection.End, content protocol.ContentID, excl
 	if o == nil {
 		return nil, 0
 	}
-	g := gathering{asker: asker, excluded: excluded, now: seconds(now)}
+	g := gatherings.Get().(*gathering) //nolint:errcheck // nothing else is in it
+	defer g.forget()
+	g.asker, g.excluded, g.now = asker, excluded, seconds(now)
 	g.collect(o, seed)
-	for _, i := range selection.Select(asker, g.candidates, excluded, want, seed) {
+	chosen := selection.Select(asker, g.candidates, excluded, want, seed)
+	picked = make([]selection.End, 0, len(chosen))
+	for _, i := range chosen {
 		picked = append(picked, g.candidates[i].End)
 		g.entries[i].picked = true
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"sort"
 	"sync/atomic"
+	"unique"
 
 	"github.com/tributary-dl/tributary/control/internal/selection"
 	"github.com/tributary-dl/tributary/control/protocol"
@@ -12,13 +13,14 @@ import (
 // Holder is one device that is online. Its announcements are made by one goroutine at a time: the one
 // that owns the device's session.
 type Holder struct {
-	end  atomic.Pointer[selection.End]
-	held []*entry // sorted by content
+	end     atomic.Pointer[selection.End]
+	network unique.Handle[selection.Network]
+	held    []*entry // sorted by content
 }
 
 // NewHolder returns a holder of nothing.
 func NewHolder(end selection.End) *Holder {
-	h := &Holder{}
+	h := &Holder{network: unique.Make(end.Network)}
 	h.end.Store(&end)
 	return h
 }
@@ -28,7 +30,7 @@ func (h *Holder) End() selection.End { return *h.end.Load() }
 
 // Update replaces what is known of the device, except for its network, which decides where it stands.
 func (h *Holder) Update(end selection.End) {
-	end.Network = h.end.Load().Network
+	end.Network = h.network.Value()
 	h.end.Store(&end)
 }
 

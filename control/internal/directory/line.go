@@ -2,6 +2,8 @@ package directory
 
 import (
 	"slices"
+	"sync"
+	"unique"
 
 	"github.com/tributary-dl/tributary/control/internal/selection"
 	"github.com/tributary-dl/tributary/control/protocol"
@@ -25,12 +27,12 @@ type object struct {
 
 // line holds the entries of one network, longest unpicked first.
 type line struct {
-	network selection.Network
+	network unique.Handle[selection.Network] // a pointer: there are nearly as many lines as entries
 	entries []*entry
 }
 
 func (o *object) add(e *entry) {
-	network := e.holder.end.Load().Network
+	network := e.holder.network
 	at := slices.IndexFunc(o.lines, func(l *line) bool { return l.network == network })
 	if at < 0 {
 		at = len(o.lines)
@@ -64,19 +66,28 @@ type scanned struct {
 	length int
 }
 
+// gatherings are used again: for an object that many hold, one has 50 KB.
+var gatherings = sync.Pool{New: func() any { return new(gathering) }}
+
+// forget makes the gathering ready for another look-up.
+func (g *gathering) forget() {
+	clear(g.candidates)
+	clear(g.entries)
+	clear(g.scanned)
+	*g = gathering{candidates: g.candidates[:0], entries: g.entries[:0], scanned: g.scanned[:0]}
+	gatherings.Put(g)
+}
+
 // collect gathers candidates: all that fit of the asker's own network, and of each wider set the heads
 // of its lines, beginning with one that the seed chooses.
 func (g *gathering) collect(o *object, seed uint64) {
-	const most = nearScan + 3*(wideKeep+minHeads) // so that what is gathered is seldom moved
-	g.candidates = make([]selection.Holder, 0, min(o.holders, most))
-	g.entries = make([]*entry, 0, min(o.holders, most))
+	var sets [selection.World + 1][]*line
+	for _, l := range o.lines {
+		distance := g.asker.Network.To(l.network.Value())
+		sets[distance] = append(sets[distance], l)
+	}
 	for distance := selection.SameNetwork; distance <= selection.World; distance++ {
-		var lines []*line
-		for _, l := range o.lines {
-			if g.asker.Network.To(l.network) == distance {
-				lines = append(lines, l)
-			}
-		}
+		lines := sets[distance]
 		if len(lines) == 0 {
 			continue
 		}
@@ -131,8 +142,15 @@ func (g *gathering) rotate() {
 				entries[start] = e
 			}
 		}
-		clear(entries[:start])
 		slices.Reverse(picked)
-		s.line.entries = slices.Concat(entries[start:], picked)
+		if s.length == len(entries) {
+			n := copy(entries, entries[start:])
+			n += copy(entries[n:], picked)
+			clear(entries[n:])
+			s.line.entries = entries[:n]
+			continue
+		}
+		clear(entries[:start])
+		s.line.entries = append(entries[start:], picked...) // moves the line only when its memory is used up
 	}
 }

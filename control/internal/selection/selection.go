@@ -64,7 +64,7 @@ func Select(asker End, line []Holder, excluded map[PeerID]bool, want int, seed u
 	for d := Country; d <= World; d++ {
 		sets[d] = mixNetworks(line, sets[d], random)
 	}
-	p := picker{asker: asker, line: line, perPrefix: make(map[netip.Prefix]int)}
+	p := picker{asker: asker, line: line}
 	for d := range sets {
 		// Three quarters of what is still wanted; the rest is left to wider sets.
 		share := max(1, (want-len(p.picked))*3/4)
@@ -155,22 +155,32 @@ func (n Network) To(other Network) Distance {
 
 // mixNetworks merges the lines of several networks into one, drawing at random whose turn it is.
 func mixNetworks(line []Holder, set []int, random *rand.Rand) []int {
-	var networks []Network // in order of appearance: ranging over a map would not be deterministic
-	queues := make(map[Network][]int)
-	for _, i := range set {
-		n := line[i].Network
-		if queues[n] == nil {
-			networks = append(networks, n)
+	if len(set) < 2 {
+		return set
+	}
+	const last = -1
+	type queue struct{ head, tail int } // positions in set
+	after := make([]int, len(set))      // each position's successor in its queue
+	known := make(map[Network]int)
+	var queues []queue // in order of appearance: ranging over a map would not be deterministic
+	for at, i := range set {
+		after[at] = last
+		k, seen := known[line[i].Network]
+		if !seen {
+			known[line[i].Network] = len(queues)
+			queues = append(queues, queue{at, at})
+			continue
 		}
-		queues[n] = append(queues[n], i)
+		after[queues[k].tail] = at
+		queues[k].tail = at
 	}
 	mixed := make([]int, 0, len(set))
-	for len(networks) > 0 {
-		k := random.IntN(len(networks))
-		n := networks[k]
-		mixed = append(mixed, queues[n][0])
-		if queues[n] = queues[n][1:]; len(queues[n]) == 0 {
-			networks = append(networks[:k], networks[k+1:]...)
+	for len(queues) > 0 {
+		k := random.IntN(len(queues))
+		at := queues[k].head
+		mixed = append(mixed, set[at])
+		if queues[k].head = after[at]; after[at] == last {
+			queues = append(queues[:k], queues[k+1:]...)
 		}
 	}
 	return mixed
@@ -178,10 +188,10 @@ func mixNetworks(line []Holder, set []int, random *rand.Rand) []int {
 
 // picker collects the answer and keeps count of the prefixes in it.
 type picker struct {
-	asker     End
-	line      []Holder
-	picked    []int
-	perPrefix map[netip.Prefix]int
+	asker    End
+	line     []Holder
+	picked   []int
+	prefixes []netip.Prefix // of those picked outside the household; few enough to count
 }
 
 // take picks up to n from the front of the set and returns those it did not reach. Whom it passed over, the
@@ -202,10 +212,16 @@ func (p *picker) pick(i int) bool {
 	address := p.line[i].Address
 	if !SameHousehold(p.asker.Address, address) {
 		prefix := neighbourhood(address)
-		if p.perPrefix[prefix] >= perPrefix {
+		neighbours := 0
+		for _, other := range p.prefixes {
+			if other == prefix {
+				neighbours++
+			}
+		}
+		if neighbours >= perPrefix {
 			return false
 		}
-		p.perPrefix[prefix]++
+		p.prefixes = append(p.prefixes, prefix)
 	}
 	p.picked = append(p.picked, i)
 	return true
