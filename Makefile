@@ -51,7 +51,8 @@ build-tray: ## the tray program, into bin/
 
 test-window: build build-tray ## a real window on a screen that nobody sees, driven with mouse and keys
 	.ci/needs $(WINDOW) $(SCREEN)
-	CC=clang go test -tags desktop,migrated_fynedo -count=1 ./app/tributary
+	mkdir -p build/window-test
+	CC=clang go test -tags desktop,migrated_fynedo -count=1 -artifacts -outputdir "$(CURDIR)/build/window-test" ./app/tributary
 
 screenshots: build build-window build-tray ## pictures of the running program, into build/screenshots
 	.ci/needs $(SCREEN)
