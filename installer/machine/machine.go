@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package machine boots whole Linux systems, with a real systemd as their process 1, in namespaces of this computer, so
 // that tests can install, upgrade and remove packages for real. A machine has its own processes, mounts, network, host name and
 // control groups, and a file system that forgets. It must never change the computer that it runs on: what kills a
@@ -13,7 +15,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,9 +33,6 @@ const (
 
 // Supported says why machines cannot run here, or returns nil.
 func Supported() error {
-	if runtime.GOOS != "linux" {
-		return fmt.Errorf("a machine with systemd needs Linux; this is %s", runtime.GOOS)
-	}
 	if os.Geteuid() != 0 {
 		return errors.New("a machine with systemd needs root, for namespaces and mounts")
 	}
@@ -68,7 +66,7 @@ func New(name, base, scratch string) (*Machine, error) {
 		return nil, err
 	}
 	for _, dir := range []string{"upper", "work", "root"} {
-		if err := os.Mkdir(filepath.Join(folder, dir), 0o755); err != nil { //nolint:gosec // the machine's users must get in
+		if err := os.Mkdir(filepath.Join(folder, dir), 0o755); err != nil { // the machine's users must get in
 			return nil, err
 		}
 	}
@@ -84,7 +82,7 @@ func (m *Machine) Boot(ctx context.Context) error {
 	if m.group, err = os.MkdirTemp(groups, fmt.Sprintf("tributary-machine-%d-", os.Getpid())); err != nil {
 		return fmt.Errorf("make a control group: %w", err)
 	}
-	if err := os.Chmod(m.group, 0o755); err != nil { //nolint:gosec // it is the root of all groups to the machine's users
+	if err := os.Chmod(m.group, 0o755); err != nil { // the machine's users must get in
 		return errors.Join(err, os.Remove(m.group))
 	}
 	if err := m.start(); err != nil {
