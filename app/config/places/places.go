@@ -60,7 +60,7 @@ func machinePlacesOn(goos string, env func(string) string) Places {
 		return Places{
 			Data:   filepath.Join(data, "state"),
 			Log:    "/Library/Logs/Tributary/tributaryd.log",
-			Socket: "/var/run/tributary/ctl.sock",
+			Socket: filepath.Join(data, "run", "ctl.sock"),
 		}
 	}
 	data := folder(first(env("STATE_DIRECTORY")), "/var/lib/tributary")

@@ -51,7 +51,7 @@ func TestMachinePlaces(t *testing.T) {
 			"/s", "/s/tributaryd.log", "/r/ctl.sock"}},
 		{"macOS", "darwin", nil, Places{
 			"/Library/Application Support/Tributary/state", "/Library/Logs/Tributary/tributaryd.log",
-			"/var/run/tributary/ctl.sock"}},
+			"/Library/Application Support/Tributary/run/ctl.sock"}},
 		{"Windows", "windows", map[string]string{"ProgramData": `D:\Shared`}, Places{
 			filepath.Join(`D:\Shared`, "Tributary"), filepath.Join(`D:\Shared`, "Tributary", "tributaryd.log"),
 			`\\.\pipe\tributary`}},
