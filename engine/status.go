@@ -127,6 +127,7 @@ func (e *Engine) Doctor(ctx context.Context) []api.Check {
 	control, network := e.peers.Status()
 	checks = append(checks, api.Check{Name: "peers", OK: network.NAT != "udp blocked", Detail: "listening on " + network.Listen + ", NAT: " + network.NAT,
 		Remedy: remedy(network.NAT != "udp blocked", "This network blocks UDP; downloads come from edges alone.")})
+	checks = append(checks, e.peers.BufferCheck())
 	for _, c := range control {
 		checks = append(checks, api.Check{Name: "control plane " + c.URL, OK: c.Connected, Detail: c.Detail,
 			Remedy: remedy(c.Connected, "Downloads go on from edges; it is tried again by itself.")})

@@ -86,33 +86,21 @@ func (l *Ledger) WriteTo(w io.Writer) (n int64, err error) {
 	return n, err
 }
 
-// Outcome is how a download ended.
-type Outcome string
-
-// The outcomes; a download under way has none.
-const (
-	Running   Outcome = ""
-	Completed Outcome = "completed"
-	Paused    Outcome = "paused"
-	Cancelled Outcome = "cancelled"
-	Failed    Outcome = "failed"
-)
-
 // Account is what a client says that one download has done so far. Amounts are in bytes and cumulative.
 type Account struct {
 	Device   protocol.DeviceKey `json:"-"` // stands in the key, as does Download
 	Download [16]byte           `json:"-"`
 	Content  protocol.ContentID `json:"content"`
 
-	Sequence uint32        `json:"sequence"`
-	Total    uint64        `json:"total"`
-	Edge     uint64        `json:"edge"`  // verified
-	Peers    uint64        `json:"peers"` // verified
-	Wasted   uint64        `json:"wasted"`
-	Uploaded uint64        `json:"uploaded"`
-	Active   time.Duration `json:"active"` // nanoseconds
-	Outcome  Outcome       `json:"outcome"`
-	Reason   string        `json:"reason,omitempty"`
+	Sequence uint32           `json:"sequence"`
+	Total    uint64           `json:"total"`
+	Edge     uint64           `json:"edge"`  // verified
+	Peers    uint64           `json:"peers"` // verified
+	Wasted   uint64           `json:"wasted"`
+	Uploaded uint64           `json:"uploaded"`
+	Active   time.Duration    `json:"active"` // nanoseconds
+	Outcome  protocol.Outcome `json:"outcome"`
+	Reason   string           `json:"reason,omitempty"`
 
 	Network  string    `json:"network"` // of the session that reported, see selection.Network
 	Country  string    `json:"country,omitempty"`
@@ -124,9 +112,7 @@ const maxReason = 256
 
 // Check refuses what no honest client reports.
 func (a Account) Check() error {
-	switch a.Outcome {
-	case Running, Completed, Paused, Cancelled, Failed:
-	default:
+	if !a.Outcome.Known() {
 		return fmt.Errorf("unknown outcome %.20q", a.Outcome)
 	}
 	const tooMany = 1 << 53 // bytes; also what JSON numbers hold exactly in every reader

@@ -36,7 +36,7 @@ func accounts(t *testing.T, l *Ledger) (all []Account) {
 var account = Account{
 	Device: protocol.DeviceKey{1}, Download: [16]byte{2}, Content: protocol.ContentID{3},
 	Sequence: 5, Total: 100, Edge: 30, Peers: 60, Wasted: 4, Uploaded: 7, Active: 1500 * time.Millisecond,
-	Outcome: Failed, Reason: "disk full", Network: "AS1", Country: "DE", Received: time.Unix(1_800_000_000, 0).UTC(),
+	Outcome: protocol.OutcomeFailed, Reason: "disk full", Network: "AS1", Country: "DE", Received: time.Unix(1_800_000_000, 0).UTC(),
 }
 
 func TestLatestReportWinsAndSurvives(t *testing.T) {
@@ -45,7 +45,7 @@ func TestLatestReportWinsAndSurvives(t *testing.T) {
 	late, repeated, newer := account, account, account
 	late.Sequence, late.Peers = 4, 1
 	repeated.Peers = 2
-	newer.Sequence, newer.Peers, newer.Outcome, newer.Reason = 6, 70, Completed, ""
+	newer.Sequence, newer.Peers, newer.Outcome, newer.Reason = 6, 70, protocol.OutcomeCompleted, ""
 	other := account
 	other.Download = [16]byte{3}
 	for _, step := range []struct {

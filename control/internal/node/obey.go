@@ -287,7 +287,7 @@ func (s *session) account(r *wire.Report) (ledger.Account, error) {
 	account := ledger.Account{
 		Device: s.device, Content: content, Sequence: r.Sequence,
 		Total: r.TotalBytes, Edge: r.EdgeBytes, Peers: r.PeerBytes, Wasted: r.WastedBytes, Uploaded: r.UploadedBytes,
-		Active: time.Duration(r.Milliseconds) * time.Millisecond, Outcome: ledger.Outcome(r.Outcome), Reason: r.Reason,
+		Active: time.Duration(r.Milliseconds) * time.Millisecond, Outcome: protocol.Outcome(r.Outcome), Reason: r.Reason,
 		Received: time.Now().UTC().Truncate(time.Second),
 	}
 	if len(r.Download) != len(account.Download) {

@@ -70,8 +70,8 @@ func (b *Builder) object(content protocol.ContentID) *Totals {
 // Account adds what a client reported about one download.
 func (b *Builder) Account(a ledger.Account) {
 	b.object(a.Content).add(Totals{
-		Started: 1, Running: is(a.Outcome, ledger.Running), Completed: is(a.Outcome, ledger.Completed),
-		Paused: is(a.Outcome, ledger.Paused), Cancelled: is(a.Outcome, ledger.Cancelled), Failed: is(a.Outcome, ledger.Failed),
+		Started: 1, Running: is(a.Outcome, protocol.OutcomeRunning), Completed: is(a.Outcome, protocol.OutcomeCompleted),
+		Paused: is(a.Outcome, protocol.OutcomePaused), Cancelled: is(a.Outcome, protocol.OutcomeCancelled), Failed: is(a.Outcome, protocol.OutcomeFailed),
 		Edge: a.Edge, Peers: a.Peers, Wasted: a.Wasted, Uploaded: a.Uploaded,
 	})
 }
@@ -94,7 +94,7 @@ func (b *Builder) Report(made time.Time, name func(protocol.ContentID) string) R
 	return r
 }
 
-func is(a, b ledger.Outcome) int {
+func is(a, b protocol.Outcome) int {
 	if a == b {
 		return 1
 	}

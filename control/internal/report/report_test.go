@@ -17,11 +17,11 @@ var film, song = protocol.ContentID{1}, protocol.ContentID{2}
 func example() Report {
 	var b Builder
 	for _, a := range []ledger.Account{
-		{Content: film, Outcome: ledger.Completed, Edge: 250, Peers: 750, Wasted: 5},
-		{Content: film, Outcome: ledger.Completed, Edge: 1000, Uploaded: 750},
-		{Content: film, Outcome: ledger.Failed, Edge: 100},
-		{Content: song, Outcome: ledger.Running, Peers: 50},
-		{Content: song, Outcome: ledger.Paused},
+		{Content: film, Outcome: protocol.OutcomeCompleted, Edge: 250, Peers: 750, Wasted: 5},
+		{Content: film, Outcome: protocol.OutcomeCompleted, Edge: 1000, Uploaded: 750},
+		{Content: film, Outcome: protocol.OutcomeFailed, Edge: 100},
+		{Content: song, Outcome: protocol.OutcomeRunning, Peers: 50},
+		{Content: song, Outcome: protocol.OutcomePaused},
 	} {
 		b.Account(a)
 	}

@@ -241,6 +241,17 @@ func (s *Service) Status() ([]api.ControlStatus, api.PeerNetStatus) {
 	return list, network
 }
 
+// BufferCheck says whether the socket for peers has a buffer that fast links need. A small one loses packets, but no more:
+// downloads work.
+func (s *Service) BufferCheck() api.Check {
+	c := api.Check{Name: "packet buffer", OK: true, Detail: "large enough"}
+	if s.endpoint.SmallBuffer() {
+		c.Detail = fmt.Sprintf("%d bytes; fast links to peers may lose packets", s.endpoint.ReceiveBuffer())
+		c.Remedy = "Type: " + peerlink.BufferRemedy + "."
+	}
+	return c
+}
+
 func natText(k peerlink.NATKind) string {
 	switch k {
 	case peerlink.NATOpen:

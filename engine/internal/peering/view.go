@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"time"
 
+	"github.com/tributary-dl/tributary/control/protocol"
 	"github.com/tributary-dl/tributary/engine/api"
 	"github.com/tributary-dl/tributary/engine/internal/download"
 	"github.com/tributary-dl/tributary/engine/internal/session"
@@ -168,5 +169,5 @@ func (m *member) Sources() []api.Source {
 func (m *member) ReportProgress(p download.Progress) {
 	m.control.Report(session.Report{Content: m.content(), Download: m.object.ReportID, Sequence: p.Sequence, Total: p.Total,
 		Edge: p.Edge, Peers: p.Peers, Wasted: p.Wasted, Uploaded: p.Uploaded, Active: time.Duration(p.Milliseconds) * time.Millisecond,
-		Outcome: session.Outcome(p.Outcome), Reason: p.Reason})
+		Outcome: protocol.Outcome(p.Outcome), Reason: p.Reason})
 }

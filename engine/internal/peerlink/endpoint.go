@@ -55,6 +55,7 @@ type Endpoint struct {
 	loopback  bool
 	addresses func() addresses // asked at each use, because networks change
 	port      uint16
+	buffer    int // see receiveBuffer
 
 	udp       net.PacketConn
 	transport *quic.Transport
@@ -86,9 +87,13 @@ func Listen(cfg Config) (*Endpoint, error) {
 		return nil, fmt.Errorf("listen for peers: %w", err)
 	}
 	bound := udp.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
+	quietBuffers()
 	e, err := newEndpoint(cfg, udp, func() addresses { return localAddresses(bound, cfg.AllowLoopback) })
 	if err != nil {
 		return nil, errors.Join(err, udp.Close())
+	}
+	if e.buffer = receiveBuffer(udp); e.SmallBuffer() {
+		e.log.Info("the buffer for packets from peers is small; fast links may lose packets", "bytes", e.buffer, "wanted", wantedBuffer, "remedy", BufferRemedy)
 	}
 	return e, nil
 }

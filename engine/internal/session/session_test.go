@@ -301,7 +301,7 @@ func TestReportIsRepeatedUntilItIsRecorded(t *testing.T) {
 	n, h := newFakeNode(t), newHeard()
 	s := run(t, n, h, nil)
 	download := [16]byte{9}
-	s.Report(Report{Content: film, Download: download, Sequence: 2, Edge: 20, Outcome: Completed})
+	s.Report(Report{Content: film, Download: download, Sequence: 2, Edge: 20, Outcome: protocol.OutcomeCompleted})
 	s.Report(Report{Content: film, Download: download, Sequence: 1, Edge: 10}) // late: must not win
 	e, _ := n.next(welcome())
 	if r := receive[*wire.ClientMessage_Report](e).Report; r.Sequence != 2 || r.EdgeBytes != 20 || r.Outcome != "completed" {

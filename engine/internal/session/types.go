@@ -91,18 +91,6 @@ type Found struct {
 	RetryAfter time.Duration // ask again no sooner
 }
 
-// Outcome is how a download ended; empty while it runs.
-type Outcome string
-
-// The outcomes of a report.
-const (
-	Running   Outcome = ""
-	Completed Outcome = "completed"
-	Paused    Outcome = "paused"
-	Cancelled Outcome = "cancelled"
-	Failed    Outcome = "failed"
-)
-
 // Report is what one download has done so far, in bytes. Amounts are cumulative, so that a lost or
 // repeated report changes nothing.
 type Report struct {
@@ -115,7 +103,7 @@ type Report struct {
 	Wasted   int64
 	Uploaded int64
 	Active   time.Duration
-	Outcome  Outcome
+	Outcome  protocol.Outcome
 	Reason   string // why it failed, at most 256 bytes
 }
 
