@@ -13,7 +13,6 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/tributary-dl/tributary/engine/api"
-	"github.com/tributary-dl/tributary/ui/add"
 	"github.com/tributary-dl/tributary/ui/kit"
 	"github.com/tributary-dl/tributary/ui/model"
 	"github.com/tributary-dl/tributary/ui/theme"
@@ -102,15 +101,17 @@ func (u *UI) copy(text string) {
 	u.toast.show(lang.L("Copied."))
 }
 
-// move puts a download before or behind its neighbour in the queue.
+// move puts a download some places further in the queue.
 func (u *UI) move(d *api.Download, by int) {
-	rows := u.book.Rows(model.Query{})
-	at := slices.IndexFunc(rows, func(x *api.Download) bool { return x.ID == d.ID }) + by
-	if at < 0 || at >= len(rows) {
-		return
-	}
-	id, priority := d.ID, rows[at].Priority+by
-	u.run(func(ctx context.Context) error { return u.cfg.Service.Move(ctx, id, priority) }, nil)
+	places := model.Reorder(u.book.Rows(model.Query{}), d.ID, by)
+	u.run(func(ctx context.Context) error {
+		for _, p := range places {
+			if err := u.cfg.Service.Move(ctx, p.ID, p.Priority); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, nil)
 }
 
 // rowMenu is the menu of the selected downloads.
@@ -203,48 +204,6 @@ func (u *UI) closeModal() bool {
 	return true
 }
 
-// OpenLinks opens the dialog for adding with a text that came from elsewhere: the clipboard, a second start, a drop.
-func (u *UI) OpenLinks(text string) { u.openAdd(text) }
-
-func (u *UI) openAdd(text string) {
-	u.closeModal()
-	u.dialog = add.Show(u.cfg.Window.Canvas(), add.Actions{Add: u.add, ChooseFolder: u.chooseFolder, Known: u.withLink}, text, u.status.Settings.Dir)
-	u.modal = u.dialog.Modal
-	u.modal.OnClose(func() { u.modal = nil; u.cfg.Window.Canvas().Focus(u.list.Focusable()) })
-}
-
-func (u *UI) withLink(url string) *api.Download {
-	for _, d := range u.book.Rows(model.Query{}) {
-		if d.URL == url {
-			return d
-		}
-	}
-	return nil
-}
-
-// add asks for downloads one after the other; the first refusal ends it and is told.
-func (u *UI) add(requests []api.AddRequest, answer func(refusal string)) {
-	u.wg.Go(func() {
-		var added, refusal string
-		for _, r := range requests {
-			d, err := u.cfg.Service.Add(u.ctx, r)
-			if err != nil {
-				refusal = sentence(err)
-				break
-			}
-			added = d.ID
-		}
-		u.later(func() {
-			answer(refusal)
-			if added != "" {
-				u.turnTo(pageDownloads)
-				u.bar.filter(model.FilterAll)
-				u.list.Select(added)
-			}
-		})
-	})
-}
-
 // change asks the service for other settings.
 func (u *UI) change(p api.SettingsPatch) {
 	u.wg.Go(func() {
@@ -279,7 +238,28 @@ func (u *UI) startAtLogin(on bool) {
 }
 
 func (u *UI) stopSharing(contentID string) {
-	u.run(func(ctx context.Context) error { return u.cfg.Service.StopSharing(ctx, contentID) }, func() { u.toast.show(lang.L("This file is no longer given to others.")) })
+	u.run(func(ctx context.Context) error { return u.cfg.Service.StopSharing(ctx, contentID) }, func() {
+		u.toast.show(lang.L("This file is no longer given to others. It stays where it is."))
+		u.askHeld()
+	})
+}
+
+// askDelete asks before a downloaded file is deleted because it is shared: the two are the same file.
+func (u *UI) askDelete(h api.Held) {
+	text := lang.L("“{{.name}}” is the file that you downloaded; there is no second copy. It is deleted from the disk, and others no longer get it from you.", map[string]any{"name": h.Name})
+	del := kit.Plain(lang.L("Delete the file"), "delete", func() {
+		u.modal.Close()
+		u.run(func(ctx context.Context) error { return u.cfg.Service.Remove(ctx, h.Download, true) }, u.askHeld)
+	})
+	del.Importance = widget.DangerImportance
+	u.showModal(lang.L("Delete the file?"), 60*theme.Space, kit.Column(theme.Space, kit.Sentence(text, false), kit.Small(h.Path, theme.Muted)),
+		kit.Primary(lang.L("Keep"), "", func() { u.modal.Close() }), del)
+}
+
+// askHeld asks at once for what the page in sight shows.
+func (u *UI) askHeld() {
+	u.beats = 0
+	u.poll()
 }
 
 func (u *UI) startService() {
@@ -325,17 +305,4 @@ func (u *UI) showLog() {
 		u.showModal(lang.L("Log of the service"), 110*theme.Space, kit.Tall(container.NewScroll(text), 50*theme.Space),
 			kit.Plain(lang.L("Copy"), "content_copy", func() { u.copy(strings.Join(lines, "\n")) }), kit.Primary(lang.L("Close"), "", func() { u.closeModal() }))
 	})
-}
-
-// dropped takes links and files that were dropped on the window.
-func (u *UI) dropped(what []fyne.URI) {
-	var text []string
-	for _, w := range what {
-		line := w.String()
-		if w.Scheme() == "file" {
-			line, _ = model.Undrop(w.Path())
-		}
-		text = append(text, line)
-	}
-	u.openAdd(strings.Join(text, "\n"))
 }

@@ -24,6 +24,9 @@ type fakeService struct {
 	status   api.Status
 	shared   api.SharingStatus
 	policy   []api.Effective
+	held     []api.Held
+	probes   map[string]api.Probe // by URL; what is not there is a refusal
+	linked   []api.LinkedFile
 	refuse   error
 	trayed   bool // the desktop has a tray
 	asked    []string
@@ -66,6 +69,23 @@ func (f *fakeService) Add(_ context.Context, r api.AddRequest) (api.Download, er
 	return api.Download{ID: "new", URL: r.URL}, err
 }
 
+func (f *fakeService) Probe(_ context.Context, r api.AddRequest) (api.Probe, error) {
+	p, ok := f.probes[r.URL]
+	if !ok {
+		return p, &api.Error{Code: api.ErrConflict, Message: "the server does not answer in time"}
+	}
+	return p, nil
+}
+
+func (f *fakeService) ReadLinkFile(_ context.Context, data []byte) ([]api.LinkedFile, error) {
+	if len(f.linked) == 0 {
+		return nil, &api.Error{Code: api.ErrInvalid, Message: "This torrent names no web server."}
+	}
+	return f.linked, f.do("read %s", data)
+}
+
+func (f *fakeService) Held(context.Context) ([]api.Held, error) { return f.held, nil }
+
 func (f *fakeService) Pause(_ context.Context, id string) error  { return f.do("pause %s", id) }
 func (f *fakeService) Resume(_ context.Context, id string) error { return f.do("resume %s", id) }
 func (f *fakeService) Cancel(_ context.Context, id string) error { return f.do("cancel %s", id) }
@@ -100,8 +120,11 @@ func (f *fakeService) Diagnostics(context.Context) ([]string, error)      { retu
 // fakeDesktop writes down what is opened.
 type fakeDesktop struct{ *fakeService }
 
-func (f fakeDesktop) Open(path string) error             { return f.do("open %s", path) }
-func (f fakeDesktop) Reveal(path string) error           { return f.do("reveal %s", path) }
+func (f fakeDesktop) Open(path string) error   { return f.do("open %s", path) }
+func (f fakeDesktop) Reveal(path string) error { return f.do("reveal %s", path) }
+func (f fakeDesktop) ReadLinkFile(path string) ([]byte, error) {
+	return []byte(path), nil
+}
 func (f fakeDesktop) StartService(context.Context) error { return f.do("start") }
 func (f fakeDesktop) HasTray() bool                      { return f.trayed }
 func (f fakeDesktop) StartsAtLogin() bool                { return false }
@@ -139,6 +162,7 @@ func newStage(t *testing.T, size fyne.Size, prefs model.Preferences) *stage {
 	s.window.SetPadded(false)
 	s.UI = New(Config{Service: s.service, Desktop: fakeDesktop{s.service}, App: app, Window: s.window, Do: s.do, Now: func() time.Time { return noon },
 		Preferences: prefs, SavePreferences: func(p model.Preferences) error { s.saved = append(s.saved, p); return nil }, About: "/run/user/1000/tributary/tributaryd.sock"})
+	s.probeLag = 0
 	s.window.SetContent(s.Object())
 	s.window.Resize(size)
 	s.bindKeys()

@@ -16,7 +16,7 @@ type binding struct {
 // bindings is the table of keys that work wherever the focus is. Keys without Ctrl are in typedKey and, for the list,
 // in its own TypedKey: Space pauses, Delete removes, Enter opens, arrows move.
 var bindings = []binding{
-	{fyne.KeyN, func(u *UI) { u.openAdd("") }},
+	{fyne.KeyN, func(u *UI) { u.OpenLinks("") }},
 	{fyne.KeyF, func(u *UI) { u.turnTo(pageDownloads); u.cfg.Window.Canvas().Focus(u.list.Search) }},
 	{fyne.KeyComma, func(u *UI) { u.turnTo(pageSettings) }},
 	{fyne.Key1, func(u *UI) { u.bar.filter(model.FilterAll) }},
@@ -34,7 +34,7 @@ func (u *UI) bindKeys() {
 	for _, b := range bindings {
 		canvas.AddShortcut(&desktop.CustomShortcut{KeyName: b.key, Modifier: fyne.KeyModifierShortcutDefault}, func(fyne.Shortcut) { b.action(u) })
 	}
-	canvas.AddShortcut(&fyne.ShortcutPaste{}, func(fyne.Shortcut) { u.openAdd(u.cfg.App.Clipboard().Content()) })
+	canvas.AddShortcut(&fyne.ShortcutPaste{}, func(fyne.Shortcut) { u.OpenLinks(u.cfg.App.Clipboard().Content()) })
 	canvas.AddShortcut(&fyne.ShortcutCopy{}, func(fyne.Shortcut) {
 		if chosen := u.list.Selected(); len(chosen) > 0 {
 			u.copyLinks(chosen)

@@ -21,6 +21,8 @@ type Service interface {
 	Watch(ctx context.Context) iter.Seq2[api.Event, error]
 	Download(ctx context.Context, id string) (api.Detail, error)
 	Add(ctx context.Context, r api.AddRequest) (api.Download, error)
+	Probe(ctx context.Context, r api.AddRequest) (api.Probe, error)
+	ReadLinkFile(ctx context.Context, data []byte) ([]api.LinkedFile, error)
 	Pause(ctx context.Context, id string) error
 	Resume(ctx context.Context, id string) error
 	Cancel(ctx context.Context, id string) error
@@ -30,6 +32,7 @@ type Service interface {
 	Policy(ctx context.Context) ([]api.Effective, error)
 	Status(ctx context.Context) (api.Status, error)
 	Sharing(ctx context.Context) (api.SharingStatus, error)
+	Held(ctx context.Context) ([]api.Held, error)
 	StopSharing(ctx context.Context, contentID string) error
 	Doctor(ctx context.Context) ([]api.Check, error)
 	Diagnostics(ctx context.Context) ([]string, error)
@@ -41,6 +44,8 @@ type Desktop interface {
 	Open(path string) error
 	// Reveal shows a file in the user's file manager.
 	Reveal(path string) error
+	// ReadLinkFile returns the content of a file that names downloads, with the rights of the user.
+	ReadLinkFile(path string) ([]byte, error)
 	// StartService starts the service for this user and returns when it was started or could not be.
 	StartService(ctx context.Context) error
 	// StartsAtLogin and SetStartAtLogin are about the tray.

@@ -53,8 +53,8 @@ func (b *besides) Layout(o []fyne.CanvasObject, size fyne.Size) {
 	listing, closeUp := o[0], o[1]
 	both := size.Width >= detailFits
 	b.u.close.Alone(!both)
-	setVisible(listing, both || !b.u.alone)
-	setVisible(closeUp, both || b.u.alone)
+	kit.SetVisible(listing, both || !b.u.alone)
+	kit.SetVisible(closeUp, both || b.u.alone)
 	if !both {
 		for _, x := range o {
 			x.Move(fyne.NewPos(0, 0))
@@ -66,17 +66,6 @@ func (b *besides) Layout(o []fyne.CanvasObject, size fyne.Size) {
 	listing.Resize(fyne.NewSize(size.Width-w, size.Height))
 	closeUp.Move(fyne.NewPos(size.Width-w, 0))
 	closeUp.Resize(fyne.NewSize(w-theme.Space, size.Height))
-}
-
-func setVisible(o fyne.CanvasObject, visible bool) {
-	if o.Visible() == visible {
-		return
-	}
-	if visible {
-		o.Show()
-	} else {
-		o.Hide()
-	}
 }
 
 // sidebar is the navigation, with what is shared below it.
@@ -123,7 +112,7 @@ func (unfolded) MinSize(o []fyne.CanvasObject) fyne.Size {
 }
 
 func (unfolded) Layout(o []fyne.CanvasObject, size fyne.Size) {
-	setVisible(o[0], size.Width > narrowSidebar)
+	kit.SetVisible(o[0], size.Width > narrowSidebar)
 	o[0].Resize(fyne.NewSize(size.Width, size.Height-theme.Space))
 }
 
@@ -190,8 +179,8 @@ func (b *banner) show(u *UI) {
 		text = lang.L("The service is of another version ({{.version}}). Update both programs, then open this window again.", map[string]any{"version": u.status.Version})
 	}
 	b.text.Set(text)
-	setVisible(b.button, start)
-	setVisible(b.root, text != "")
+	kit.SetVisible(b.button, start)
+	kit.SetVisible(b.root, text != "")
 }
 
 // absent stands in place of all pages while no service has ever answered.
@@ -217,7 +206,7 @@ func (a *absent) show(u *UI) {
 	if visible {
 		a.why.Set(sentence(u.away))
 	}
-	setVisible(a.root, visible)
+	kit.SetVisible(a.root, visible)
 }
 
 // toast is a message at the lower edge of the window. It stays until it is closed, Escape is pressed or another one
@@ -231,7 +220,7 @@ func newToast() *toast {
 	t := &toast{text: kit.Sentence("", false)}
 	ground := kit.NewPanel(stock.ColorNameOverlayBackground, theme.Space*3/2)
 	ground.Stroke, ground.Raised = theme.Edge, true
-	line := container.NewBorder(nil, nil, nil, kit.Middle(kit.Quiet("", "close", func() { t.hide() })), kit.Pad(kit.Middle(t.text), 0, theme.Space))
+	line := container.NewBorder(nil, nil, nil, kit.Middle(kit.NewTool(lang.L("Close"), "close", func() { t.hide() })), kit.Pad(kit.Middle(t.text), 0, theme.Space))
 	t.root = container.New(lower{}, container.NewStack(ground, kit.Pad(line, theme.Space/2, theme.Space)))
 	t.root.Hide()
 	return t

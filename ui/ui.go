@@ -49,6 +49,7 @@ type UI struct {
 	locks     model.Locks
 	away      error // why no service answers, nil when one does
 	shared    api.SharingStatus
+	held      []api.Held
 	detail    api.Detail
 	page      page
 	alone     bool // where there is no room for both, the detail is shown, not the list
@@ -62,6 +63,8 @@ type UI struct {
 	welcome  *welcome.View
 	dialog   *add.Dialog
 	modal    *kit.Modal
+	probing  context.CancelFunc // ends the questions of the dialog for adding
+	probeLag time.Duration      // how long a link must stand before its server is asked
 	bar      *sidebar
 	banner   *banner
 	toast    *toast
@@ -75,13 +78,13 @@ type UI struct {
 func New(cfg Config) *UI {
 	ctx, cancel := context.WithCancel(context.Background())
 	u := &UI{cfg: cfg, ctx: ctx, cancel: cancel, prefs: cfg.Preferences, histories: map[string]*model.History{}, total: model.NewHistory(historySpan),
-		polling: map[string]bool{}}
+		polling: map[string]bool{}, probing: func() {}, probeLag: typingPause}
 	u.applyTheme() // before anything is measured: fonts are remembered
-	u.list = list.New(list.Actions{Add: func() { u.openAdd("") }, Toggle: u.toggle, Menu: u.rowMenu, Open: u.open, Remove: u.askRemove,
+	u.list = list.New(list.Actions{Add: func() { u.OpenLinks("") }, Toggle: u.toggle, Menu: u.rowMenu, Open: u.open, Remove: u.askRemove,
 		PauseAll: u.pauseAll, Selected: u.selected, Key: u.typedKey})
 	u.close = detail.New(detail.Actions{Back: u.back, Copy: u.copy, Remedy: u.toggle, Log: u.showLog})
-	u.sharing = sharing.New(sharing.Actions{Share: func(s api.Sharing) { u.change(api.SettingsPatch{Sharing: &s}) }, Stop: u.stopSharing}, cfg.Now,
-		func() { u.turnTo(pageSettings); u.settings.Open(settings.Sharing) })
+	u.sharing = sharing.New(sharing.Actions{Share: func(s api.Sharing) { u.change(api.SettingsPatch{Sharing: &s}) }, Stop: u.stopSharing, Delete: u.askDelete,
+		Limits: func() { u.turnTo(pageSettings); u.settings.Open(settings.Sharing) }}, cfg.Now)
 	u.settings = settings.New(settings.Actions{Change: u.change, Prefer: u.prefer, ChooseFolder: u.chooseFolder, Doctor: u.examine,
 		StartAtLogin: cfg.Desktop.StartsAtLogin, SetStartAtLogin: u.startAtLogin}, cfg.Preferences, cfg.About)
 	u.bar = newSidebar(u)
@@ -92,7 +95,7 @@ func New(cfg Config) *UI {
 	pages := container.NewStack(u.pages[0], u.pages[1], u.pages[2], u.absent.root)
 	main := container.NewBorder(u.banner.root, nil, nil, nil, pages)
 	frame := container.New(frame{}, u.bar.root, main)
-	u.root = container.NewStack(kit.NewPanel("background", 0), frame, u.first, u.toast.root)
+	u.root = container.NewStack(kit.NewPanel("background", 0), frame, u.first, u.toast.root, kit.NewTips())
 	u.turnTo(pageDownloads)
 	u.refresh()
 	return u
@@ -199,6 +202,10 @@ func (u *UI) poll() {
 			s, err := u.cfg.Service.Sharing(ctx)
 			return func() { u.shared = s }, err
 		})
+		u.ask("held", func(ctx context.Context) (func(), error) {
+			held, err := u.cfg.Service.Held(ctx)
+			return func() { u.held = held }, err
+		})
 	}
 	if (u.page == pageSettings || u.page == pageSharing) && u.beats%8 == 1 {
 		u.askPolicy() // an administrator may change it at any time
@@ -258,7 +265,7 @@ func (u *UI) refresh() {
 		u.list.Show(&u.book)
 		u.showDetail(t)
 	case pageSharing:
-		u.sharing.Show(u.shared, u.status.Settings, u.locks)
+		u.sharing.Show(u.shared, u.held, u.status.Settings, u.locks)
 	case pageSettings:
 		u.settings.Show(u.status.Settings, u.locks)
 	}

@@ -31,30 +31,48 @@ var (
 		Download: api.Download{ID: "run", Name: "debian-12.11.0-amd64-netinst.iso", URL: "https://dl.example.com/debian-12.11.0-amd64-netinst.iso", Path: "/home/me/Downloads/debian-12.11.0-amd64-netinst.iso",
 			State: api.StateDownloading, Want: api.WantRun, Verdict: api.VerdictPublisher, Publisher: "Debian", TotalBytes: 5_700_000_000, VerifiedBytes: 1_311_000_000,
 			BytesFromEdge: 500_000_000, BytesFromPeers: 811_000_000, BytesWasted: 65_536, BytesUploaded: 120_000_000, Rate: 24_600_000, EdgeRate: 4_600_000, PeerRate: 20_000_000,
-			ETASeconds: 178, Peers: 7, Edges: 1, Note: "From the edge and 7 peers · limited by your 20 MB/s setting", Added: noon, Active: 53},
+			ETASeconds: 178, Peers: 7, Edges: 1, Limit: 20_000_000, Added: noon, Active: 53},
 		Sources: []api.Source{
 			{Kind: "edge", Name: "dl.example.com", Received: 500_000_000, Rate: 4_600_000, State: "sending"},
 			{Kind: "peer", Name: "peer 5c31", Path: api.PathDirect, Received: 400_000_000, Rate: 12_000_000, State: "sending"},
 			{Kind: "peer", Name: "peer 88a0", Path: api.PathLAN, Received: 411_000_000, Rate: 8_000_000, State: "idle"},
 		},
 		Pieces: strings.Repeat("EPPp", 60) + strings.Repeat("P", 40) + strings.Repeat("H", 20) + strings.Repeat(".", 380), PieceLength: 8 << 20,
-		Timeline: []api.Happened{{Time: noon.Add(-time.Minute), Text: "Asked the server"}, {Time: noon, Text: "First peer connected"}},
-		Why:      "Limited by your 20 MB/s setting.",
+		Timeline: []api.Happened{{Time: noon.Add(-time.Minute), Text: "Started", Say: api.Say(api.SayStarted)}, {Time: noon, Text: "Told by a later service"}},
+		Why:      "Your limit of 20.0 MB/s.", WhySay: api.Say(api.SayWhyLimit, "rate", "20000000"),
 	}
 	paused = api.Detail{Download: api.Download{ID: "pause", Name: "Fedora-Workstation-Live-x86_64-41.iso", State: api.StatePaused, Want: api.WantPause, TotalBytes: 4_400_000_000, VerifiedBytes: 3_800_000_000,
 		BytesFromEdge: 2_000_000_000, BytesFromPeers: 1_800_000_000, ETASeconds: -1, Verdict: api.VerdictHash, Added: noon.Add(time.Second)}}
 	done = api.Detail{Download: api.Download{ID: "done", Name: "node-v22.11.0.pkg", State: api.StateComplete, Want: api.WantRun, TotalBytes: 1_100_000_000, VerifiedBytes: 1_100_000_000, Path: "/home/me/Downloads/node-v22.11.0.pkg",
 		BytesFromEdge: 462_000_000, BytesFromPeers: 638_000_000, ETASeconds: -1, Verdict: api.VerdictPublisher, Shared: true, SHA256: strings.Repeat("ab", 32), Added: noon.Add(2 * time.Second)}}
 	failed = api.Detail{Download: api.Download{ID: "fail", Name: "gone.tar.xz", State: api.StateFailed, Want: api.WantRun, TotalBytes: -1, ETASeconds: -1, Verdict: api.VerdictUnverified, Added: noon.Add(3 * time.Second),
-		Problem: &api.Problem{Code: api.CodeEdgeRefused, Title: "Not found", Text: "The server says 404: it has no such file. Nothing was saved.", Remedy: "Check the link, then try again.", Severity: api.SeverityError}}}
+		Problem: &api.Problem{Code: api.CodeEdgeRefused, Title: "Not found", Text: "dl.example.com has no such file.", Say: api.Say(api.SayNotFound, "host", "dl.example.com"), Remedy: "Check the address.", Do: api.Say(api.DoAddress), Severity: api.SeverityError}}}
 	waiting = api.Detail{Download: api.Download{ID: "wait", Name: "Tears of Steel 1080p.mov", State: api.StateWaiting, Want: api.WantRun, TotalBytes: 5_900_000_000, VerifiedBytes: 1_800_000_000, BytesFromEdge: 1_800_000_000, ETASeconds: -1,
-		Verdict: api.VerdictUnverified, Added: noon.Add(4 * time.Second), Problem: &api.Problem{Code: api.CodeDiskFull, Text: "The disk is full. What was downloaded is kept.", Remedy: "Make room; it goes on by itself.", Severity: api.SeverityWarning}}}
+		Verdict: api.VerdictUnverified, Added: noon.Add(4 * time.Second), Problem: &api.Problem{Code: api.CodeDiskFull, Text: "There is not enough room.", Say: api.Say(api.SayDiskFull), Remedy: "Free some space.", Do: api.Say(api.DoFreeSpace), Severity: api.SeverityWarning}}}
 )
 
 var ledger = []api.LedgerEntry{
 	{Day: "2026-11-22", ContentID: "aa", Name: "debian-12.11.0-amd64-netinst.iso", Publisher: "Debian", Bytes: 1_200_000_000, Peers: 9},
 	{Day: "2026-11-20", ContentID: "bb", Name: "Blender-4.2.3-linux-x64.tar.xz", Publisher: "Blender Foundation", Bytes: 300_000_000, Peers: 3},
 }
+
+var (
+	rests  = api.Say(api.SayRestsBattery, "percent", "43")
+	probes = map[string]api.Probe{
+		"https://example.com/a.iso": {Name: "a.iso", TotalBytes: 5_700_000_000, Verdict: api.VerdictPublisher, Publisher: "Debian", Resumable: true},
+		"https://example.com/b.zip": {Name: "b.zip", TotalBytes: 1_000_000, Verdict: api.VerdictUnverified},
+		"https://example.com/gone": {Name: "gone", TotalBytes: -1, Problem: &api.Problem{Code: api.CodeEdgeRefused, Text: "example.com has no such file.", Say: api.Say(api.SayNotFound, "host", "example.com"),
+			Remedy: "Check the address.", Do: api.Say(api.DoAddress)}},
+	}
+	linked = []api.LinkedFile{
+		{Request: api.AddRequest{URL: "https://example.com/a.iso", Out: "distro.iso", Checksum: "sha-256:" + strings.Repeat("ab", 32)}, TotalBytes: 5_700_000_000, Publisher: "Debian"},
+		{Request: api.AddRequest{URL: "https://example.com/b.zip", Out: "notes.zip"}, Folder: "docs", TotalBytes: -1},
+	}
+	held = []api.Held{
+		{Download: "done", ContentID: "aa", Name: "debian-12.11.0-amd64-netinst.iso", Publisher: "Debian", Path: "/home/me/Downloads/debian-12.11.0-amd64-netinst.iso", Bytes: 5_700_000_000, Sent: 1_200_000_000, LastSent: "2026-11-22", Shared: true},
+		{Download: "old", ContentID: "bb", Name: "Blender-4.2.3-linux-x64.tar.xz", Publisher: "Blender Foundation", Path: "/home/me/Downloads/Blender-4.2.3-linux-x64.tar.xz", Bytes: 300_000_000},
+	}
+)
 
 // state is a state of the window, and how it comes about.
 type state struct {
@@ -90,18 +108,43 @@ var states = []state{
 		}
 		s.tell(many...)
 	}},
-	{"adding", welcomed, func(s *stage) { s.tell(); s.OpenLinks("https://example.com/a.iso\nftp://example.com/b") }},
+	{"adding", welcomed, func(s *stage) {
+		s.service.probes = probes
+		s.tell()
+		s.OpenLinks("https://example.com/a.iso\nftp://example.com/b")
+		s.settle()
+	}},
+	{"adding several", welcomed, func(s *stage) {
+		s.service.probes = probes
+		s.tell()
+		s.OpenLinks("https://example.com/a.iso\nhttps://example.com/b.zip\nhttps://example.com/gone\nhttps://slow.example.com/c")
+		s.settle()
+	}},
+	{"adding a file", welcomed, func(s *stage) {
+		s.service.probes, s.service.linked = probes, linked
+		s.tell()
+		s.OpenLinks("/home/me/distro.meta4")
+		s.settle()
+	}},
 	{"sharing off", welcomed, func(s *stage) { s.tell(); s.turnTo(pageSharing); s.beat() }},
 	{"sharing at home", welcomed, func(s *stage) { s.service.shared.Sharing = api.SharingLAN; s.tell(); s.turnTo(pageSharing); s.beat() }},
 	{"sharing on", welcomed, func(s *stage) {
 		s.service.shared = api.SharingStatus{Sharing: api.SharingOn, Today: 1_200_000_000, Week: 1_500_000_000, Month: 9_000_000_000, Rate: 800_000, HeldBytes: 6_000_000_000, HeldObjects: 2, Ledger: ledger}
+		s.service.held = held
 		s.service.status.Settings.UploadLimit = 1_000_000
 		s.tell()
 		s.turnTo(pageSharing)
 		s.beat()
 	}},
 	{"sharing rests", welcomed, func(s *stage) {
-		s.service.shared = api.SharingStatus{Sharing: api.SharingOn, PausedWhy: "this computer runs on battery", Ledger: ledger}
+		s.service.shared = api.SharingStatus{Sharing: api.SharingOn, PausedWhy: "on battery", Paused: &rests, Ledger: ledger}
+		s.tell()
+		s.turnTo(pageSharing)
+		s.beat()
+	}},
+	{"deleting what is held", welcomed, func(s *stage) { s.tell(); s.turnTo(pageSharing); s.beat(); s.askDelete(held[0]) }},
+	{"sharing locked by policy", welcomed, func(s *stage) {
+		s.service.policy = []api.Effective{{Name: "sharing", Locked: true, Origin: "/etc/tributary/policy.d/10-office.json"}}
 		s.tell()
 		s.turnTo(pageSharing)
 		s.beat()

@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -122,5 +123,23 @@ func TestOpenWhatIsGone(t *testing.T) {
 	err := place(t).Open("/nowhere/at/all/file.iso")
 	if err == nil || !strings.Contains(err.Error(), "file.iso is not there any more") {
 		t.Errorf("Open() = %v", err)
+	}
+}
+
+// What a second start hands over means the same in the first one's folder.
+func TestAbsolute(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	if err := os.WriteFile("a b.meta4", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := desktop.Absolute([]string{"a b.meta4", "https://example.com/a b.meta4", "file:///a.torrent", "missing.torrent"})
+	want := []string{filepath.Join(here, "a b.meta4"), "https://example.com/a b.meta4", "file:///a.torrent", "missing.torrent"}
+	if !slices.Equal(got, want) {
+		t.Errorf("Absolute() = %q; want %q", got, want)
 	}
 }

@@ -1,5 +1,6 @@
-// Package add is the dialog that turns what a person pastes into downloads. It says what it understood before anything is
-// asked of a server, and must never call the service itself.
+// Package add is the dialog that turns what a person pastes, or a file of links, into downloads. It says what it
+// understood and, before anything begins, what each server says: size, publisher, how far the file can be trusted. It must
+// never call the service itself.
 package add
 
 import (
@@ -24,6 +25,16 @@ type Actions struct {
 	ChooseFolder func(chosen func(dir string))
 	// Known returns a download that already has this link, or nil.
 	Known func(url string) *api.Download
+	// Probe asks what requests lead to and calls answer for each, in any order; fault is a sentence if it cannot be
+	// known. What it was asked before is void: its answers do not come any more.
+	Probe func(requests []api.AddRequest, answer func(i int, p api.Probe, fault string))
+}
+
+// Offer is what the dialog opens with: a text that may hold links, or what a file has named.
+type Offer struct {
+	Text   string
+	Wishes []model.Wish
+	Source string // name of the file that has named the wishes
 }
 
 // Dialog is open from Show until it is closed.
@@ -31,8 +42,9 @@ type Dialog struct {
 	Modal *kit.Modal
 
 	do       Actions
-	links    *kit.Entry
+	links    *kit.Entry // hidden where a file has named the wishes
 	verdict  *kit.Words
+	previews *previews
 	dir      *kit.Entry
 	name     *kit.Entry
 	checksum *kit.Entry
@@ -40,48 +52,63 @@ type Dialog struct {
 	priority *kit.Segmented
 	later    *widget.Check
 	submit   *widget.Button
-	found    model.Links
+	refused  []model.Refusal
+	wishes   []model.Wish
+	fromFile bool
 }
 
-// Show opens the dialog with a text in its field; it is checked at once.
-func Show(over fyne.Canvas, do Actions, text, dir string) *Dialog {
-	d := &Dialog{do: do, links: kit.NewLines("https://", 4), verdict: kit.Sentence("", true), dir: kit.NewEntry(""),
+// Show opens the dialog with what there is to offer; it is checked at once.
+func Show(over fyne.Canvas, do Actions, o Offer, dir string) *Dialog {
+	d := &Dialog{do: do, links: kit.NewLines("https://", 3), verdict: kit.Sentence("", true), previews: newPreviews(), dir: kit.NewEntry(""),
 		name: kit.NewEntry(lang.L("as the server says")), checksum: kit.NewEntry(lang.L("SHA-256 or another, if the site shows one")),
 		sumLine:  kit.Small("", theme.Muted),
 		priority: kit.NewSegmented(lang.L("First"), lang.L("Normal"), lang.L("Last")), later: widget.NewCheck(lang.L("Only add it, start later"), nil)}
 	d.priority.Set(1)
 	d.dir.SetText(dir)
-	choose := kit.Plain("", "folder_open", func() { do.ChooseFolder(d.dir.SetText) })
+	d.fromFile = len(o.Wishes) > 0
+	d.previews.changed = d.tell
 	d.submit = kit.Primary(lang.L("Download"), "download", d.send)
-	cancel := kit.Plain(lang.L("Cancel"), "", d.close)
-	form := container.New(layout.NewFormLayout(),
-		label(lang.L("Save in")), container.NewBorder(nil, nil, nil, choose, d.dir),
-		label(lang.L("Name")), d.name,
-		label(lang.L("Checksum")), d.checksum,
-		kit.NewText(""), d.sumLine,
-		label(lang.L("Place in queue")), container.NewHBox(kit.Fixed(d.priority, 36*theme.Space)),
-	)
-	body := kit.Column(theme.Space, d.links, d.verdict, form, d.later)
+	body := kit.Column(theme.Space, d.links, d.verdict, d.previews.root, d.form(), d.later)
 	for _, e := range []*kit.Entry{d.links, d.dir, d.name, d.checksum} {
 		e.OnEscape = d.close
 	}
 	d.links.OnSubmitted = func(string) { d.send() } // Shift+Enter: Enter begins a new line
 	d.links.OnChanged = func(string) { d.check() }
 	d.checksum.OnChanged = func(string) { d.check() }
-	d.dir.OnChanged = func(string) { d.check() }
+	d.dir.OnChanged = func(string) { d.tell() }
 	for _, e := range []*kit.Entry{d.dir, d.name, d.checksum} {
 		e.OnSubmitted = func(string) { d.send() }
 	}
-	d.Modal = kit.ShowModal(over, lang.L("Add downloads"), 76*theme.Space, body, cancel, d.submit)
-	if len(text) > model.MaxPaste { // a field with megabytes of text stands still
-		d.found = model.ParseLinks(text)
-		d.tell()
-	} else {
-		d.links.SetText(text)
-		d.check()
+	title := lang.L("Add downloads")
+	if d.fromFile {
+		title = o.Source
 	}
-	over.Focus(d.links)
+	d.Modal = kit.ShowModal(over, title, 76*theme.Space, body, kit.Plain(lang.L("Cancel"), "", d.close), d.submit)
+	switch {
+	case d.fromFile:
+		d.links.Hide()
+		d.wishes = o.Wishes
+		d.probe()
+		over.Focus(d.dir)
+	case len(o.Text) > model.MaxPaste: // a field with megabytes of text stands still
+		d.understand(o.Text)
+		over.Focus(d.links)
+	default:
+		d.links.SetText(o.Text)
+		d.check()
+		over.Focus(d.links)
+	}
 	return d
+}
+
+func (d *Dialog) form() fyne.CanvasObject {
+	choose := kit.NewTool(lang.L("Choose a folder"), "folder_open", func() { d.do.ChooseFolder(d.dir.SetText) })
+	form := container.New(layout.NewFormLayout(), label(lang.L("Save in")), container.NewBorder(nil, nil, nil, choose, d.dir))
+	if !d.fromFile { // a file has its own names and checksums
+		form.Objects = append(form.Objects, label(lang.L("Name")), d.name, label(lang.L("Checksum")), kit.Column(2, d.checksum, d.sumLine))
+	}
+	form.Objects = append(form.Objects, label(lang.L("Place in queue")), container.NewHBox(kit.Fixed(d.priority, 36*theme.Space)))
+	return form
 }
 
 func label(text string) fyne.CanvasObject {
@@ -92,67 +119,84 @@ func label(text string) fyne.CanvasObject {
 
 func (d *Dialog) close() { d.Modal.Close() }
 
-// check reads the fields again and says what they mean.
-func (d *Dialog) check() {
-	d.found = model.ParseLinks(d.links.Text)
+// check reads the fields again, says what they mean and asks the servers about what is new.
+func (d *Dialog) check() { d.understand(d.links.Text) }
+
+func (d *Dialog) understand(text string) {
+	if d.fromFile {
+		return
+	}
+	found := model.ParseLinks(text)
+	d.refused, d.wishes = found.Refused, model.WishesOf(found.URLs)
+	d.probe()
+}
+
+func (d *Dialog) probe() {
+	requests := make([]api.AddRequest, len(d.wishes))
+	for i, w := range d.wishes {
+		requests[i] = w.Request
+	}
+	sum, _, ok := model.ParseChecksum(d.checksum.Text)
+	if len(requests) == 1 && ok && !d.fromFile {
+		requests[0].Checksum = sum
+	}
+	d.previews.ask(d.wishes, requests, d.fromFile && len(d.wishes) > 1, d.do.Probe)
 	d.tell()
 }
 
+// tell says what was understood, and what stands in the way.
 func (d *Dialog) tell() {
-	text, importance := "", widget.LowImportance
-	one := len(d.found.URLs) == 1
-	if n := len(d.found.URLs); n > 0 {
-		text = lang.N("{{.n}} links will be downloaded.", n, map[string]any{"n": n})
-		if one {
-			text += " " + lang.L("The server says how big it is and who vouches for it; with a checksum, the file is verified by it.")
-			if known := d.do.Known(d.found.URLs[0]); known != nil {
-				text = lang.L("“{{.name}}” in your list has the same link.", map[string]any{"name": known.Name})
-				importance = widget.WarningImportance
-			}
-		}
-	}
-	if len(d.found.Refused) > 0 {
-		r := d.found.Refused[0]
-		if r.Reason != model.ReasonEmpty {
-			importance = widget.DangerImportance
-		}
-		if text != "" {
-			text += "\n"
-		}
-		text += say.Refusal(r)
-		if more := len(d.found.Refused) - 1; more > 0 {
-			text += " " + lang.N("And {{.n}} more like it.", more, map[string]any{"n": more})
-		}
-	}
+	text, importance := d.understood()
 	d.verdict.Tell(text, importance)
-
+	kit.SetVisible(d.verdict, text != "")
+	one := len(d.wishes) == 1 && !d.fromFile
 	_, kind, sumOK := model.ParseChecksum(d.checksum.Text)
 	switch {
-	case !sumOK:
+	case one && !sumOK:
 		d.sumLine.Paint(lang.L("This is no checksum. Copy the whole line of digits and letters."), stock.ColorNameError)
-	case kind != "":
+	case one && kind != "":
 		d.sumLine.Paint(lang.L("Looks like {{.kind}}.", map[string]any{"kind": kind}), stock.ColorNameSuccess)
 	default:
 		d.sumLine.Paint("", theme.Muted)
 	}
+	kit.SetVisible(d.sumLine, d.sumLine.Content() != "")
 	for _, e := range []*kit.Entry{d.name, d.checksum} { // they belong to one file
-		enable(e, one)
+		kit.SetEnabled(e, one)
 	}
-	enable(d.submit, len(d.found.URLs) > 0 && (sumOK || !one) && d.dir.Text != "")
+	kit.SetEnabled(d.submit, d.previews.chosen() > 0 && (sumOK || !one) && d.dir.Text != "")
 	if d.Modal != nil {
 		d.Modal.Grow()
 	}
 }
 
-func enable(w fyne.Disableable, on bool) {
-	if w.Disabled() != on {
-		return
+// understood is a sentence on what was pasted; nothing where the rows below say it all.
+func (d *Dialog) understood() (text string, importance widget.Importance) {
+	importance = widget.LowImportance
+	if n := len(d.wishes); n > 1 {
+		text = lang.N("{{.n}} links will be downloaded.", n, map[string]any{"n": n})
+		if d.fromFile {
+			text = lang.N("This file names {{.n}} downloads.", n, map[string]any{"n": n})
+		}
+	} else if n == 1 {
+		if known := d.do.Known(d.wishes[0].Request.URL); known != nil {
+			text, importance = lang.L("“{{.name}}” in your list has the same link.", map[string]any{"name": known.Name}), widget.WarningImportance
+		}
 	}
-	if on {
-		w.Enable()
-	} else {
-		w.Disable()
+	if len(d.refused) == 0 {
+		return text, importance
 	}
+	r := d.refused[0]
+	if r.Reason != model.ReasonEmpty {
+		importance = widget.DangerImportance
+	}
+	if text != "" {
+		text += "\n"
+	}
+	text += say.Refusal(r)
+	if more := len(d.refused) - 1; more > 0 {
+		text += " " + lang.N("And {{.n}} more like it.", more, map[string]any{"n": more})
+	}
+	return text, importance
 }
 
 // Priorities of the three places in the queue; smaller comes first.
@@ -163,14 +207,17 @@ func (d *Dialog) send() {
 		return
 	}
 	sum, _, _ := model.ParseChecksum(d.checksum.Text)
-	requests := make([]api.AddRequest, len(d.found.URLs))
-	for i, link := range d.found.URLs {
-		r := model.Request(link)
-		r.Dir, r.Priority, r.Paused = d.dir.Text, priorities[d.priority.Chosen()], d.later.Checked
-		if len(d.found.URLs) == 1 {
+	var requests []api.AddRequest
+	for i, w := range d.wishes {
+		if !d.previews.has(i) {
+			continue
+		}
+		r := w.In(d.dir.Text)
+		r.Priority, r.Paused = priorities[d.priority.Chosen()], d.later.Checked
+		if len(d.wishes) == 1 && !d.fromFile {
 			r.Out, r.Checksum = d.name.Text, sum
 		}
-		requests[i] = r
+		requests = append(requests, r)
 	}
 	d.submit.Disable()
 	d.do.Add(requests, func(refusal string) {
@@ -179,6 +226,7 @@ func (d *Dialog) send() {
 			return
 		}
 		d.verdict.Tell(refusal, widget.DangerImportance)
+		d.verdict.Show()
 		d.submit.Enable()
 		d.Modal.Grow()
 	})

@@ -31,7 +31,7 @@ type Actions struct {
 // View shows one download. The goroutine of the user interface owns it.
 type View struct {
 	do   Actions
-	back *widget.Button
+	back *kit.Tool
 	name *kit.Text
 	sub  *kit.Text
 
@@ -60,7 +60,7 @@ type View struct {
 func New(do Actions) *View {
 	v := &View{do: do, name: kit.Heading(""), sub: kit.Small("", theme.Muted)}
 	v.name.Scale = stock.SizeNameSubHeadingText
-	v.back = kit.Quiet("", "arrow_back", do.Back)
+	v.back = kit.NewTool(lang.L("Back to the list"), "arrow_back", do.Back)
 	head := container.NewBorder(nil, nil, v.back, nil, kit.Middle(kit.Column(2, v.name, v.sub)))
 
 	cards := kit.Column(theme.Space*3/2, v.problemCard(), v.speedCard(), v.piecesCard(), v.sourcesCard(), v.factsCard(), v.timelineCard())
@@ -126,7 +126,7 @@ func (v *View) piecesCard() fyne.CanvasObject {
 }
 
 func (v *View) sourcesCard() fyne.CanvasObject {
-	v.sources = newTable(column{share: 4}, column{share: 5}, column{share: 3, trailing: true}, column{share: 3, trailing: true})
+	v.sources = newTable(column{share: 4.5}, column{share: 4.5}, column{share: 3, trailing: true}, column{share: 3, trailing: true})
 	v.sourceCard = kit.Card(kit.Column(theme.Space, kit.Title(lang.L("Sources")), v.sources.root))
 	return v.sourceCard
 }
@@ -160,17 +160,17 @@ func (v *View) Show(d *api.Detail, h *model.History) {
 	v.name.Set(d.Name)
 	v.sub.Set(say.Facts(&d.Download))
 	v.speed(d.EdgeRate, d.PeerRate, h)
-	v.sayWhy(d.Why)
+	v.sayWhy(say.Phrase(d.WhySay, d.Why))
 	v.showProblem(d)
 	v.showPieces(d)
 	v.showSources(d)
 	v.facts.show(&d.Download)
 	v.showTimeline(d)
-	show(v.factCard, true)
+	kit.SetVisible(v.factCard, true)
 }
 
 func (v *View) sayWhy(text string) {
-	show(v.why, text != "")
+	kit.SetVisible(v.why, text != "")
 	v.why.Set(text)
 }
 
@@ -184,7 +184,7 @@ func (v *View) speed(edge, peers int64, h *model.History) {
 }
 
 func (v *View) showProblem(d *api.Detail) {
-	show(v.problem, d.Problem != nil)
+	kit.SetVisible(v.problem, d.Problem != nil)
 	if d.Problem == nil {
 		return
 	}
@@ -193,13 +193,13 @@ func (v *View) showProblem(d *api.Detail) {
 		color = stock.ColorNameError
 	}
 	v.problemTitle.Paint(say.Problem(d.Problem), color)
-	v.problemText.Set(d.Problem.Text + " " + d.Problem.Remedy)
+	v.problemText.Set(say.ProblemText(d.Problem))
 	shot := d.Download
 	v.retry.OnTapped = func() { v.do.Remedy(&shot) }
 }
 
 func (v *View) showPieces(d *api.Detail) {
-	show(v.pieceCard, d.Pieces != "")
+	kit.SetVisible(v.pieceCard, d.Pieces != "")
 	if d.Pieces == "" {
 		return
 	}
@@ -219,45 +219,27 @@ func (v *View) showPieces(d *api.Detail) {
 func count1(n int) map[string]any { return map[string]any{"n": n} }
 
 func (v *View) showSources(d *api.Detail) {
-	show(v.sourceCard, len(d.Sources) > 0)
+	kit.SetVisible(v.sourceCard, len(d.Sources) > 0)
 	lines := [][]cell{{{lang.L("Source"), theme.Muted}, {lang.L("How"), theme.Muted}, {lang.L("Received"), theme.Muted}, {lang.L("Speed"), theme.Muted}}}
 	for _, s := range d.Sources {
 		color := theme.Edge
 		if s.Kind != "edge" {
 			color = theme.Peers
 		}
-		lines = append(lines, []cell{{s.Name, color}, {say.Path(s) + suffix(s.State), theme.Muted}, {say.Bytes(s.Received), ""}, {say.Rate(s.Rate), ""}})
+		lines = append(lines, []cell{{s.Name, color}, {say.Join(say.Path(s), say.Source(s)), theme.Muted}, {say.Bytes(s.Received), ""}, {say.Rate(s.Rate), ""}})
 	}
 	v.sources.show(lines)
 }
 
-func suffix(state string) string {
-	if state == "" {
-		return ""
-	}
-	return ", " + state
-}
-
 func (v *View) showTimeline(d *api.Detail) {
-	show(v.timeCard, len(d.Timeline) > 0)
+	kit.SetVisible(v.timeCard, len(d.Timeline) > 0)
 	const most = 30 // the rest is in the log
 	var lines [][]cell
 	for i := len(d.Timeline) - 1; i >= 0 && len(lines) < most; i-- {
 		h := d.Timeline[i]
-		lines = append(lines, []cell{{h.Time.Local().Format("15:04:05"), theme.Muted}, {h.Text, ""}})
+		lines = append(lines, []cell{{h.Time.Local().Format("15:04:05"), theme.Muted}, {say.Phrase(h.Say, h.Text), ""}})
 	}
 	v.timeline.show(lines)
-}
-
-func show(o fyne.CanvasObject, visible bool) {
-	if o.Visible() == visible {
-		return
-	}
-	if visible {
-		o.Show()
-	} else {
-		o.Hide()
-	}
 }
 
 // facts is the list of what is known of a download.
@@ -280,7 +262,7 @@ func newFacts(copy func(string)) *facts {
 
 func (f *facts) show(d *api.Download) {
 	f.d = *d
-	show(f.sum, d.SHA256 != "")
+	kit.SetVisible(f.sum, d.SHA256 != "")
 	trust := stock.ColorNameWarning
 	if d.Verdict != api.VerdictUnverified {
 		trust = stock.ColorNameSuccess

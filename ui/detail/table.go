@@ -38,7 +38,7 @@ func (t *table) show(lines [][]cell) {
 		t.grow()
 	}
 	for i, line := range t.lines {
-		show(line, i < len(lines))
+		kit.SetVisible(line, i < len(lines))
 		if i >= len(lines) {
 			continue
 		}

@@ -59,6 +59,11 @@ func Number(text string) *Text {
 // Content is the whole text, however little of it is visible.
 func (t *Text) Content() string { return t.text }
 
+// TextSize is the size of the letters.
+func (t *Text) TextSize() float32 {
+	return theme.SizeForWidget(fyne.ThemeSizeName(orName(string(t.Scale), string(theme.SizeNameText))), t)
+}
+
 // Set changes the text. Nothing is drawn again when it stays the same.
 func (t *Text) Set(text string) {
 	if t.text == text {
@@ -95,12 +100,8 @@ type textRenderer struct {
 
 func (r *textRenderer) style() fyne.TextStyle { return fyne.TextStyle{Bold: r.t.Bold} }
 
-func (r *textRenderer) textSize() float32 {
-	return theme.SizeForWidget(fyne.ThemeSizeName(orName(string(r.t.Scale), string(theme.SizeNameText))), r.t)
-}
-
 func (r *textRenderer) MinSize() fyne.Size {
-	min := fyne.MeasureText(r.t.text, r.textSize(), r.style())
+	min := fyne.MeasureText(r.t.text, r.t.TextSize(), r.style())
 	if r.t.Cut {
 		min.Width = 0
 	}
@@ -114,7 +115,7 @@ func (r *textRenderer) Layout(size fyne.Size) {
 
 // cut shows as much of the text as fits.
 func (r *textRenderer) cut(width float32) {
-	size := r.textSize()
+	size := r.t.TextSize()
 	if r.full == r.t.text && r.width == width && r.size == size {
 		return
 	}
@@ -144,7 +145,7 @@ func fit(text string, width float32, measure func(string) float32, cut bool) str
 
 func (r *textRenderer) Refresh() {
 	r.line.Color = theme.ColorForWidget(fyne.ThemeColorName(orName(string(r.t.Color), string(theme.ColorNameForeground))), r.t)
-	r.line.TextSize = r.textSize()
+	r.line.TextSize = r.t.TextSize()
 	r.line.TextStyle = r.style()
 	r.line.Alignment = r.t.Align
 	r.full = "\x00" // whatever was measured may be wrong now

@@ -38,8 +38,9 @@ type View struct {
 	rows   []*api.Download
 	list   *rows
 	title  *kit.Text
-	count  *kit.Text
-	all    *widget.Button
+	order  *folding
+	all    *folding
+	add    *folding
 	empty  *fyne.Container
 	invite *inviting
 	root   fyne.CanvasObject
@@ -47,23 +48,41 @@ type View struct {
 
 // New returns an empty page.
 func New(do Actions) *View {
-	v := &View{do: do, book: &model.Book{}, title: kit.Heading(""), count: kit.Small("", theme.Muted), Search: kit.NewEntry(lang.L("Search downloads"))}
+	v := &View{do: do, book: &model.Book{}, title: kit.Heading(""), Search: kit.NewEntry(lang.L("Search downloads"))}
 	v.title.Cut = false
 	v.Search.Icon = theme.Icon("search")
 	v.Search.OnChanged = func(text string) { v.query.Search = text; v.rebuild() }
-	order := widget.NewSelect(orderNames(), nil)
-	order.SetSelectedIndex(int(model.OrderQueue))
-	order.OnChanged = func(string) { v.query.Order = model.Order(order.SelectedIndex()); v.rebuild() }
-	v.all = kit.Plain("", "pause", func() { v.do.PauseAll(v.book.Totals().Running > 0) })
+	v.order = newFolding(kit.Plain(orderNames()[0], "sort", v.chooseOrder), lang.L("Sort the list"))
+	v.all = newFolding(kit.Plain("", "pause", func() { v.do.PauseAll(v.book.Totals().Running > 0) }), "")
+	v.add = newFolding(kit.Primary(lang.L("Add link"), "add", do.Add), "")
 	v.list = newRows(v)
 	v.invite = newInviting(do.Add)
 	v.empty = container.NewStack(v.invite.root)
-	head := container.New(&header{}, kit.Middle(v.title), kit.Middle(v.Search), kit.Fixed(kit.Middle(order), 19*theme.Space), kit.Middle(v.all),
-		kit.Middle(kit.Primary(lang.L("Add link"), "add", do.Add)))
+	head := container.New(&header{v}, v.title, v.Search, v.order.root, v.all.root, v.add.root)
 	v.root = container.NewBorder(kit.Pad(head, theme.Space*3/2, 2*theme.Space), nil, nil, nil,
 		kit.Pad(container.NewStack(v.list, v.empty), 0, theme.Space))
 	v.rebuild()
 	return v
+}
+
+// chooseOrder opens the menu of orders below its button.
+func (v *View) chooseOrder() {
+	menu := fyne.NewMenu("")
+	for i, name := range orderNames() {
+		item := fyne.NewMenuItem(name, func() { v.sort(model.Order(i)) })
+		item.Checked = v.query.Order == model.Order(i)
+		menu.Items = append(menu.Items, item)
+	}
+	button := v.order.inSight()
+	canvas := fyne.CurrentApp().Driver().CanvasForObject(button)
+	widget.NewPopUpMenu(menu, canvas).ShowAtRelativePosition(fyne.NewPos(0, button.Size().Height), button)
+}
+
+func (v *View) sort(o model.Order) {
+	v.query.Order = o
+	v.order.set(orderNames()[o], "sort", true)
+	v.rebuild()
+	v.list.ScrollToTop()
 }
 
 func orderNames() []string {
@@ -130,70 +149,17 @@ func (v *View) rebuild() {
 	v.title.Set(filterTitle(v.query.Filter))
 	totals := v.book.Totals()
 	if totals.Running > 0 {
-		setButton(v.all, lang.L("Pause all"), "pause", true)
+		v.all.set(lang.L("Pause all"), "pause", true)
 	} else {
-		setButton(v.all, lang.L("Resume all"), "play_arrow", totals.Paused > 0)
+		v.all.set(lang.L("Resume all"), "play_arrow", totals.Paused > 0)
 	}
 	v.invite.show(v.book, v.query)
-	if len(v.rows) == 0 {
-		v.empty.Show()
-	} else {
-		v.empty.Hide()
-	}
+	kit.SetVisible(v.empty, len(v.rows) == 0)
 	v.list.update(before != len(v.rows))
 }
 
 func filterTitle(f model.Filter) string {
 	return []string{lang.L("Downloads"), lang.L("Active"), lang.L("Queued"), lang.L("Done"), lang.L("Failed")}[f]
-}
-
-func setButton(b *widget.Button, text, symbol string, enabled bool) {
-	if b.Text != text {
-		b.SetIcon(theme.Icon(symbol))
-		b.SetText(text)
-	}
-	if b.Disabled() == enabled {
-		if enabled {
-			b.Enable()
-		} else {
-			b.Disable()
-		}
-	}
-}
-
-// header lays out title, search, order and buttons. When there is little room, the search shrinks first, then the
-// order and the button for all disappear: both are in menus and keys.
-type header struct{}
-
-const (
-	widestSearch    = 28 * theme.Space
-	narrowestSearch = 22 * theme.Space
-)
-
-func (header) MinSize(o []fyne.CanvasObject) fyne.Size {
-	return fyne.NewSize(o[0].MinSize().Width+narrowestSearch+o[4].MinSize().Width+3*theme.Space, 5*theme.Space)
-}
-
-func (header) Layout(o []fyne.CanvasObject, size fyne.Size) {
-	right, title := size.Width, o[0].MinSize().Width+theme.Space
-	place := func(i int, width float32) {
-		right -= width
-		o[i].Move(fyne.NewPos(right, 0))
-		o[i].Resize(fyne.NewSize(width, size.Height))
-		right -= theme.Space
-	}
-	place(4, o[4].MinSize().Width)
-	for _, i := range []int{3, 2} {
-		if width := o[i].MinSize().Width; right-width >= title+narrowestSearch+2*theme.Space {
-			o[i].Show()
-			place(i, width)
-		} else {
-			o[i].Hide()
-		}
-	}
-	place(1, min(widestSearch, right-title))
-	o[0].Move(fyne.NewPos(0, 0))
-	o[0].Resize(fyne.NewSize(max(right, 0), size.Height))
 }
 
 // inviting is what stands where rows would be: an invitation, or why nothing matches.
@@ -224,11 +190,7 @@ func (i *inviting) show(b *model.Book, q model.Query) {
 	}
 	i.title.Set(title)
 	i.text.Set(text)
-	if add {
-		i.add.Show()
-	} else {
-		i.add.Hide()
-	}
+	kit.SetVisible(i.add, add)
 }
 
 // Rows is how many rows exist as widgets, for tests of what a long list costs.

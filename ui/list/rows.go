@@ -7,6 +7,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/lang"
 	stock "fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -114,7 +115,7 @@ type row struct {
 	name, facts, now *kit.Text
 	percent          *kit.Text
 	bar              *kit.Bar
-	main, more       *widget.Button
+	main, more       *kit.Tool
 	mainSymbol       string
 	root             fyne.CanvasObject
 }
@@ -125,8 +126,8 @@ func newRow(v *View) *row {
 		facts: kit.Small("", theme.Muted), now: kit.Small("", theme.Muted), percent: kit.Number(""), bar: kit.NewBar(),
 	}
 	r.percent.Bold = true
-	r.main = kit.Quiet("", "pause", func() { r.act() })
-	r.more = kit.Quiet("", "more_horiz", func() { r.openMenu(nil) })
+	r.main = kit.NewTool("", "pause", func() { r.act() })
+	r.more = kit.NewTool(lang.L("More"), "more_horiz", func() { r.openMenu(nil) })
 	symbol := container.NewStack(kit.NewPanel(theme.Track, theme.Space), kit.Pad(r.symbol, 8, 8))
 	left := kit.Middle(container.New(square(5*theme.Space), symbol))
 	words := kit.Column(3, r.name, r.facts, r.now)
@@ -179,6 +180,7 @@ func (r *row) show(d *api.Download, selected, cursor bool) {
 	if symbol := mainSymbol(d); symbol != r.mainSymbol {
 		r.mainSymbol = symbol
 		r.main.SetIcon(theme.Icon(symbol))
+		r.main.Tip = mainTip(symbol)
 	}
 }
 
@@ -193,6 +195,19 @@ func mainSymbol(d *api.Download) string {
 		return "pause"
 	}
 	return "play_arrow"
+}
+
+// mainTip says what the button with a symbol does.
+func mainTip(symbol string) string {
+	switch symbol {
+	case "folder_open":
+		return lang.L("Open")
+	case "replay":
+		return lang.L("Try again")
+	case "pause":
+		return lang.L("Pause")
+	}
+	return lang.L("Resume")
 }
 
 func (r *row) act() {

@@ -27,7 +27,8 @@ const (
 	ReasonTooMuch  Reason = iota + 1 // more text or more links than MaxPaste or MaxLinks
 	ReasonEmpty                      // no text at all
 	ReasonNoLink                     // text without a link
-	ReasonScheme                     // an address this program does not fetch: ftp, magnet, javascript …
+	ReasonScheme                     // an address this program does not fetch: ftp, javascript …
+	ReasonMagnet                     // names content, but no server that has it
 	ReasonLocal                      // a file on this computer
 	ReasonNoHost                     // http: without a usable server name
 	ReasonTooLong                    // one link longer than servers take
@@ -99,6 +100,8 @@ func (l *Links) take(candidate string, seen map[string]bool) {
 		l.take(strings.TrimPrefix(rest, "//"), seen)
 	case ok && scheme == "file" || localPath.MatchString(candidate):
 		l.refuse(candidate, ReasonLocal)
+	case ok && scheme == "magnet":
+		l.refuse(candidate, ReasonMagnet)
 	case ok && isScheme(scheme, rest):
 		l.refuse(candidate, ReasonScheme)
 		l.Refused[len(l.Refused)-1].Scheme = scheme

@@ -39,7 +39,7 @@ func TestParseLinks(t *testing.T) {
 		{name: "ftp", text: "ftp://example.com/a", why: []model.Reason{model.ReasonScheme}},
 		{name: "javascript", text: "javascript:alert('https://example.com/a')", why: []model.Reason{model.ReasonScheme}},
 		{name: "data", text: "data:text/html,<b>hi</b>", why: []model.Reason{model.ReasonScheme}},
-		{name: "magnet", text: "magnet:?xt=urn:btih:abc", why: []model.Reason{model.ReasonScheme}},
+		{name: "magnet", text: "magnet:?xt=urn:btih:abc", why: []model.Reason{model.ReasonMagnet}},
 		{name: "our own scheme", text: "tributary:https://example.com/a.iso", urls: []string{"https://example.com/a.iso"}},
 		{name: "our own scheme with slashes", text: "tributary://http://example.com/a.iso", urls: []string{"http://example.com/a.iso"}},
 		{name: "our own scheme around a file", text: "tributary:file:///etc/passwd", why: []model.Reason{model.ReasonNoLink}},

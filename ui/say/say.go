@@ -35,7 +35,8 @@ func Span(d time.Duration) string { return Format().Span(d) }
 // dot stands between the parts of a line.
 const dot = " · "
 
-func join(parts ...string) string {
+// Join puts the parts of a line side by side; empty ones leave no trace.
+func Join(parts ...string) string {
 	kept := parts[:0]
 	for _, p := range parts {
 		if p != "" {
@@ -57,13 +58,13 @@ func Facts(d *api.Download) string {
 		size = Bytes(d.VerifiedBytes)
 	}
 	if d.State != api.StateDownloading {
-		return join(size, State(d))
+		return Join(size, State(d))
 	}
 	left := ""
 	if d.ETASeconds >= 0 {
 		left = lang.L("{{.time}} left", map[string]any{"time": Span(time.Duration(d.ETASeconds) * time.Second)})
 	}
-	return join(size, Rate(d.Rate), left)
+	return Join(size, Rate(d.Rate), left)
 }
 
 // State is one word or two about what a download does.
@@ -92,7 +93,7 @@ func State(d *api.Download) string {
 // Now is one line of plain words about what happens now and where the bytes come from.
 func Now(d *api.Download) string {
 	if p := d.Problem; p != nil {
-		return join(Problem(p), retry(p))
+		return Join(Problem(p), retry(p))
 	}
 	switch d.State {
 	case api.StateDownloading:
@@ -102,7 +103,7 @@ func Now(d *api.Download) string {
 		if d.Shared {
 			shared = lang.L("offered to peers")
 		}
-		return join(Verdict(d.Verdict), saved(d), shared)
+		return Join(Verdict(d.Verdict), saved(d), shared)
 	case api.StateQueued, api.StatePaused, api.StateResolving, api.StateFinishing:
 		return Verdict(d.Verdict)
 	}
@@ -111,26 +112,23 @@ func Now(d *api.Download) string {
 
 func fromWhere(d *api.Download) string {
 	peers := Peers(d.Peers)
-	limit := limitOf(d.Note)
+	from := lang.L("Waiting for the first bytes")
 	switch {
 	case d.Edges > 0 && d.Peers > 0:
-		return join(lang.L("From the edge and {{.peers}}", map[string]any{"peers": peers}), limit)
+		from = lang.L("From the edge and {{.peers}}", map[string]any{"peers": peers})
 	case d.Edges > 0:
-		return join(lang.L("From the edge"), limit)
+		from = lang.L("From the edge")
 	case d.Peers > 0:
-		return join(lang.L("From {{.peers}}", map[string]any{"peers": peers}), limit)
+		from = lang.L("From {{.peers}}", map[string]any{"peers": peers})
 	}
-	return lang.L("Waiting for the first bytes")
-}
-
-// limitOf picks out of the service's note whether the user's own limit slows the download: only the service
-// knows which limit holds.
-func limitOf(note string) string {
-	_, rest, limited := strings.Cut(note, "limited by your ")
-	if !limited {
-		return ""
+	limit, silent := "", ""
+	if d.Limit > 0 {
+		limit = lang.L("limited by your {{.rate}} setting", map[string]any{"rate": Rate(d.Limit)})
 	}
-	return lang.L("limited by your {{.rate}} setting", map[string]any{"rate": strings.TrimSuffix(rest, " setting")})
+	if d.EdgeSilent {
+		silent = lang.L("the edge does not answer")
+	}
+	return Join(from, silent, limit)
 }
 
 // Peers counts peers.
@@ -153,6 +151,17 @@ func Verdict(v api.Verdict) string {
 		return lang.L("Verified by your checksum")
 	}
 	return lang.L("Not verified")
+}
+
+// Trust says the same of a file that is not downloaded yet.
+func Trust(v api.Verdict) string {
+	switch v {
+	case api.VerdictPublisher:
+		return lang.L("verified by the publisher")
+	case api.VerdictHash:
+		return lang.L("verified by its checksum alone")
+	}
+	return lang.L("nobody vouches for it")
 }
 
 // Problem is the title of a trouble. One that this program does not know is told in the service's words.
@@ -210,6 +219,25 @@ func Path(s api.Source) string {
 	return lang.L("Direct")
 }
 
+// Source says what a source does.
+func Source(s api.Source) string {
+	switch {
+	case s.State == "sending", s.State == "sending to us":
+		return lang.L("sending")
+	case s.State == "receiving from us":
+		return lang.L("receiving")
+	case s.State == "exchanging":
+		return lang.L("exchanging")
+	case s.State == "not answering":
+		return lang.L("not answering")
+	case s.State == "idle":
+		return lang.L("idle")
+	case strings.HasPrefix(s.State, "backing off"):
+		return lang.L("resting")
+	}
+	return s.State
+}
+
 // Sharing names a position of the switch.
 func Sharing(s api.Sharing) string {
 	switch s {
@@ -229,8 +257,10 @@ func Refusal(r model.Refusal) string {
 		return lang.L("This is more text than a list of links. Paste at most 1000 links at a time.")
 	case model.ReasonScheme:
 		return lang.L("“{{.text}}” begins with {{.scheme}}: and only http and https links can be downloaded.", text)
+	case model.ReasonMagnet:
+		return lang.L("A magnet link names no server, and Tributary takes nothing from BitTorrent's own peers. Look for an https link to the same file.")
 	case model.ReasonLocal:
-		return lang.L("“{{.text}}” is a file on this computer. Paste the link it came from.", text)
+		return lang.L("“{{.text}}” is a file on this computer. Paste the link it came from, or a .meta4, .metalink or .torrent file.", text)
 	case model.ReasonNoHost:
 		return lang.L("“{{.text}}” does not name a server. Copy the link again from where you found it.", text)
 	case model.ReasonTooLong:

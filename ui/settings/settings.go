@@ -4,6 +4,7 @@
 package settings
 
 import (
+	"slices"
 	"strconv"
 
 	"fyne.io/fyne/v2"
@@ -73,7 +74,7 @@ func newRemark() *remark {
 // New returns the page.
 func New(do Actions, prefs model.Preferences, service string) *View {
 	v := &View{do: do, fields: map[string]*field{}, prefs: prefs, cards: map[Section]fyne.CanvasObject{}}
-	v.cards[General] = card(lang.L("General"), v.folder(), v.startAtLogin(), v.themeChoice(), v.languageChoice())
+	v.cards[General] = card(lang.L("General"), v.folder(), v.startAtLogin(), v.themeChoice(), v.scaleChoice(), v.languageChoice())
 	v.cards[Network] = card(lang.L("Network"),
 		v.bytes("download_limit", lang.L("Download limit"), "/s", func(s api.Settings) int64 { return s.DownloadLimit }, func(n int64) api.SettingsPatch { return api.SettingsPatch{DownloadLimit: &n} }),
 		v.number("max_active", lang.L("Downloads at a time"), func(s api.Settings) int { return s.MaxActive }, func(n int) api.SettingsPatch { return api.SettingsPatch{MaxActive: &n} }),
@@ -85,7 +86,10 @@ func New(do Actions, prefs model.Preferences, service string) *View {
 		v.number("uploads_per_object", lang.L("Copies given of one file"), func(s api.Settings) int { return s.UploadsPerObject }, func(n int) api.SettingsPatch { return api.SettingsPatch{UploadsPerObject: &n} }),
 		v.text("share_hours", lang.L("Hours of the day"), lang.L("always, or 22:00-07:00"), func(s api.Settings) string { return s.ShareHours }, func(t string) api.SettingsPatch { return api.SettingsPatch{ShareHours: &t} }),
 		v.bytes("keep_shared", lang.L("Most on disk for sharing"), "", func(s api.Settings) int64 { return s.KeepShared }, func(n int64) api.SettingsPatch { return api.SettingsPatch{KeepShared: &n} }),
-		v.number("share_days", lang.L("Days a file is offered"), func(s api.Settings) int { return s.ShareDays }, func(n int) api.SettingsPatch { return api.SettingsPatch{ShareDays: &n} }))
+		v.number("share_days", lang.L("Days a file is offered"), func(s api.Settings) int { return s.ShareDays }, func(n int) api.SettingsPatch { return api.SettingsPatch{ShareDays: &n} }),
+		v.battery(),
+		v.toggle("share_metered", lang.L("Metered networks"), lang.L("Share on them, too"), func(s api.Settings) bool { return s.ShareMetered }, func(on bool) api.SettingsPatch { return api.SettingsPatch{ShareMetered: &on} }),
+		v.toggle("share_vpn", lang.L("VPN"), lang.L("Share through it, too"), func(s api.Settings) bool { return s.ShareVPN }, func(on bool) api.SettingsPatch { return api.SettingsPatch{ShareVPN: &on} }))
 	v.cards[Notifications] = card(lang.L("Notifications"),
 		v.quiet(lang.L("A download is finished"), &v.prefs.QuietFinished), v.quiet(lang.L("A download has failed"), &v.prefs.QuietFailed),
 		v.quiet(lang.L("The sharing limit is used up"), &v.prefs.QuietBudget))
@@ -115,13 +119,7 @@ func (v *View) Show(s api.Settings, locks model.Locks) {
 		f.show(s)
 		by, locked := locks[name]
 		for _, a := range f.able {
-			if a.Disabled() != locked {
-				if locked {
-					a.Disable()
-				} else {
-					a.Enable()
-				}
-			}
+			kit.SetEnabled(a, !locked)
 		}
 		if locked {
 			f.remark.tell(lang.L("Set by your administrator in {{.file}}", map[string]any{"file": by}), theme.Muted, true)
@@ -189,9 +187,9 @@ func (v *View) add(name string, show func(api.Settings), able ...fyne.Disableabl
 
 // entry is a field whose text is taken over when it is left or Enter is pressed.
 func (v *View) entry(name, title, hint string, beside fyne.CanvasObject, value func(api.Settings) string, parse func(string) (api.SettingsPatch, string)) fyne.CanvasObject {
-	e := &settled{Entry: kit.NewEntry(hint)}
-	e.ExtendBaseWidget(e)
+	e := &settled{}
 	e.PlaceHolder = hint
+	e.ExtendBaseWidget(e)
 	var below *remark
 	e.take = func() {
 		if e.Text == e.inForce || e.Disabled() {
@@ -226,7 +224,7 @@ func (v *View) entry(name, title, hint string, beside fyne.CanvasObject, value f
 
 // settled is a text field that tells when the user is done with it.
 type settled struct {
-	*kit.Entry
+	kit.Entry
 	take    func()
 	inForce string
 	shown   bool
@@ -278,7 +276,7 @@ func (v *View) bytes(name, title, per string, value func(api.Settings) int64, pa
 }
 
 func (v *View) folder() fyne.CanvasObject {
-	choose := kit.Plain("", "folder_open", func() {
+	choose := kit.NewTool(lang.L("Choose a folder"), "folder_open", func() {
 		v.do.ChooseFolder(func(dir string) { v.do.Change(api.SettingsPatch{Dir: &dir}) })
 	})
 	row := v.entry("dir", lang.L("Save files in"), "", choose, func(s api.Settings) string { return s.Dir },
@@ -311,6 +309,69 @@ func (v *View) themeChoice() fyne.CanvasObject {
 	}
 	s.OnChanged = func(i int) { v.prefs.Theme = modes[i]; v.do.Prefer(v.prefs) }
 	return line(lang.L("Theme"), s, nil)
+}
+
+// toggle is a setting that is on or off.
+func (v *View) toggle(name, title, text string, value func(api.Settings) bool, patch func(bool) api.SettingsPatch) fyne.CanvasObject {
+	c := widget.NewCheck(text, nil)
+	remark := v.add(name, func(s api.Settings) {
+		if on := value(s); c.Checked != on {
+			c.Checked = on // SetChecked would report it as a change of the user's
+			c.Refresh()
+		}
+	}, c)
+	c.OnChanged = func(on bool) { v.do.Change(patch(on)) }
+	return line(title, c, remark)
+}
+
+// batteryLevels are what is offered for the least charge on which files are given, in percent.
+var batteryLevels = []int{100, 80, 50, 20, 0}
+
+func (v *View) battery() fyne.CanvasObject {
+	names := make([]string, len(batteryLevels))
+	for i, level := range batteryLevels {
+		switch level {
+		case 100:
+			names[i] = lang.L("Never share on battery")
+		case 0:
+			names[i] = lang.L("Share down to the last")
+		default:
+			names[i] = lang.L("Share above {{.percent}}%", map[string]any{"percent": level})
+		}
+	}
+	s := widget.NewSelect(names, nil)
+	remark := v.add("battery_level", func(now api.Settings) {
+		at := slices.IndexFunc(batteryLevels, func(level int) bool { return level <= now.BatteryLevel })
+		if name := names[max(at, 0)]; s.Selected != name {
+			s.Selected = name // nobody has chosen: OnChanged must not hear of it
+			s.Refresh()
+		}
+	}, s)
+	s.OnChanged = func(string) { v.do.Change(api.SettingsPatch{BatteryLevel: &batteryLevels[s.SelectedIndex()]}) }
+	return line(lang.L("Battery"), s, remark)
+}
+
+// scaleChoice changes the size of everything in the window.
+func (v *View) scaleChoice() fyne.CanvasObject {
+	below := newRemark()
+	names, chosen := []string{lang.L("As the system")}, 0
+	for i, scale := range model.Scales {
+		names = append(names, model.Percent(scale))
+		if scale == v.prefs.Scale {
+			chosen = i + 1
+		}
+	}
+	s := widget.NewSelect(names, nil)
+	s.SetSelectedIndex(chosen)
+	s.OnChanged = func(string) {
+		v.prefs.Scale = 0
+		if i := s.SelectedIndex(); i > 0 {
+			v.prefs.Scale = model.Scales[i-1]
+		}
+		below.tell(lang.L("Open the window again to see it."), theme.Muted, false)
+		v.do.Prefer(v.prefs)
+	}
+	return line(lang.L("Size"), s, below)
 }
 
 // languages are shown in their own words, so that nobody is locked in one they cannot read.

@@ -20,9 +20,10 @@ import (
 
 // Actions is what the user can ask for here.
 type Actions struct {
-	Share func(api.Sharing)
-	Limit func(api.SettingsPatch)
-	Stop  func(contentID string) // no longer offer one object
+	Share  func(api.Sharing)
+	Stop   func(contentID string) // no longer offer one object; the file stays
+	Delete func(api.Held)         // the file itself
+	Limits func()                 // to where they are changed
 }
 
 // Positions of the switch in their order.
@@ -39,15 +40,16 @@ type View struct {
 	paused                   *fyne.Container
 	pausedWhy                *kit.Words
 	today, week, month, rate *kit.Text
-	held                     *kit.Text
+	heldSum                  *kit.Text
+	held                     *holdings
 	files                    *given
 	publishers               *given
-	limits                   *kit.Text
+	limits                   *kit.Words
 	root                     fyne.CanvasObject
 }
 
 // New returns the page. now tells today from this week.
-func New(do Actions, now func() time.Time, openSettings func()) *View {
+func New(do Actions, now func() time.Time) *View {
 	v := &View{do: do, now: now, position: kit.NewSegmented(say.Sharing(api.SharingOff), say.Sharing(api.SharingLAN), say.Sharing(api.SharingOn)),
 		meaning: kit.Sentence("", true), lock: kit.Small("", theme.Muted), pausedWhy: kit.Sentence("", false)}
 	v.position.OnChanged = func(i int) { do.Share(positions[i]) }
@@ -61,16 +63,17 @@ func New(do Actions, now func() time.Time, openSettings func()) *View {
 	v.today, v.week, v.month, v.rate = figure(), figure(), figure(), figure()
 	numbers := container.NewGridWithColumns(4, tile(lang.L("Sent today"), v.today), tile(lang.L("This week"), v.week), tile(lang.L("This month"), v.month), tile(lang.L("Right now"), v.rate))
 
-	v.limits = kit.Small("", theme.Muted)
-	limitCard := kit.Card(kit.Between(kit.Column(theme.Space/2, kit.Title(lang.L("Limits")), v.limits), kit.Plain(lang.L("Change limits"), "tune", openSettings)))
+	v.limits = kit.Sentence("", true).Small()
+	limitCard := kit.Card(kit.Between(kit.Column(theme.Space/2, kit.Title(lang.L("Limits")), v.limits), kit.Plain(lang.L("Change limits"), "tune", do.Limits)))
 
-	v.held = kit.Small("", theme.Muted)
-	v.held.Align = fyne.TextAlignTrailing
-	v.files = newGiven(do.Stop)
-	v.publishers = newGiven(nil)
-	files := kit.Card(kit.Column(theme.Space, kit.Between(kit.Title(lang.L("By file, last 7 days")), kit.Fixed(v.held, 34*theme.Space)), v.files.root))
+	v.heldSum = kit.Small("", theme.Muted)
+	v.heldSum.Align = fyne.TextAlignTrailing
+	v.held = newHoldings(do)
+	v.files, v.publishers = newGiven(), newGiven()
+	held := kit.Card(kit.Column(theme.Space, kit.Between(kit.Title(lang.L("Held for others")), kit.Fixed(v.heldSum, 34*theme.Space)), v.held.root))
+	files := kit.Card(kit.Column(theme.Space, kit.Title(lang.L("By file, last 7 days")), v.files.root))
 	publishers := kit.Card(kit.Column(theme.Space, kit.Title(lang.L("By publisher, last 7 days")), v.publishers.root))
-	scroll := container.NewVScroll(kit.Pad(kit.Column(theme.Space*3/2, big, numbers, limitCard, files, publishers), theme.Space/2, 2*theme.Space))
+	scroll := container.NewVScroll(kit.Pad(kit.Column(theme.Space*3/2, big, numbers, limitCard, held, files, publishers), theme.Space/2, 2*theme.Space))
 	v.root = container.NewBorder(kit.Pad(kit.Tall(kit.Middle(kit.Heading(lang.L("Sharing"))), 5*theme.Space), theme.Space*3/2, 2*theme.Space), nil, nil, nil, scroll)
 	return v
 }
@@ -89,7 +92,7 @@ func tile(name string, value *kit.Text) fyne.CanvasObject {
 func (v *View) Object() fyne.CanvasObject { return v.root }
 
 // Show draws what the service says of sharing, and which settings hold and are locked.
-func (v *View) Show(s api.SharingStatus, settings api.Settings, locks model.Locks) {
+func (v *View) Show(s api.SharingStatus, held []api.Held, settings api.Settings, locks model.Locks) {
 	meanings := map[api.Sharing]string{
 		api.SharingOff: lang.L("Nothing leaves this computer. Your downloads are as fast as before."),
 		api.SharingLAN: lang.L("Files you have are given to computers on your own network only, never over your internet connection."),
@@ -110,7 +113,7 @@ func (v *View) Show(s api.SharingStatus, settings api.Settings, locks model.Lock
 		v.lockLine.Hide()
 	}
 	if s.PausedWhy != "" && s.Sharing != api.SharingOff {
-		v.pausedWhy.Set(lang.L("Sharing rests right now: {{.reason}}", map[string]any{"reason": s.PausedWhy}))
+		v.pausedWhy.Set(lang.L("Sharing rests right now: {{.reason}}", map[string]any{"reason": say.Rests(s)}))
 		v.paused.Show()
 	} else {
 		v.paused.Hide()
@@ -120,7 +123,8 @@ func (v *View) Show(s api.SharingStatus, settings api.Settings, locks model.Lock
 	v.month.Set(say.Bytes(s.Month))
 	v.rate.Set(say.Rate(s.Rate))
 	v.limits.Set(limitsText(settings))
-	v.held.Set(lang.N("{{.n}} files held, {{.size}} on disk", s.HeldObjects, map[string]any{"n": s.HeldObjects, "size": say.Bytes(s.HeldBytes)}))
+	v.heldSum.Set(lang.N("{{.n}} files offered, {{.size}}", s.HeldObjects, map[string]any{"n": s.HeldObjects, "size": say.Bytes(s.HeldBytes)}))
+	v.held.show(held)
 	from := v.now().AddDate(0, 0, -6).Format(time.DateOnly)
 	v.files.show(model.GivenByFile(s.Ledger, from))
 	v.publishers.show(model.GivenByPublisher(s.Ledger, from))
@@ -137,75 +141,18 @@ func limitsText(s api.Settings) string {
 	if s.ShareHours != "" {
 		hours = lang.L("{{.hours}} o'clock", map[string]any{"hours": s.ShareHours})
 	}
-	return rate + " · " + month + " · " + hours
-}
-
-// given is a list of what was given of files or of publishers' files.
-type given struct {
-	root  *fyne.Container
-	none  *kit.Text
-	lines []*givenLine
-	stop  func(string)
-}
-
-type givenLine struct {
-	root              *fyne.Container
-	name, sub, amount *kit.Text
-	bar               *kit.Bar
-	id                string
-}
-
-const mostLines = 50
-
-func newGiven(stop func(string)) *given {
-	g := &given{stop: stop, none: kit.Small(lang.L("Nothing was sent in this time."), theme.Muted)}
-	g.root = kit.Column(theme.Space, g.none)
-	return g
-}
-
-func (g *given) show(sums []model.Given) {
-	sums = sums[:min(len(sums), mostLines)]
-	for len(g.lines) < len(sums) {
-		g.grow()
+	var never []string
+	switch {
+	case s.BatteryLevel >= 100:
+		never = append(never, lang.L("not on battery"))
+	case s.BatteryLevel > 0:
+		never = append(never, lang.L("not on battery below {{.percent}}%", map[string]any{"percent": s.BatteryLevel}))
 	}
-	if len(sums) == 0 {
-		g.none.Show()
-	} else {
-		g.none.Hide()
+	if !s.ShareMetered {
+		never = append(never, lang.L("not on metered networks"))
 	}
-	for i, line := range g.lines {
-		if i >= len(sums) {
-			line.root.Hide()
-			continue
-		}
-		s := sums[i]
-		line.root.Show()
-		line.id = s.ContentID
-		line.name.Set(s.Name)
-		sub := s.Publisher
-		if s.ContentID == "" {
-			sub = ""
-		}
-		if s.Peers > 0 {
-			if sub != "" {
-				sub += " · "
-			}
-			sub += lang.L("to {{.peers}}", map[string]any{"peers": say.Peers(s.Peers)})
-		}
-		line.sub.Set(sub)
-		line.amount.Set(say.Bytes(s.Bytes))
-		line.bar.Set(0, float64(s.Bytes)/float64(max(sums[0].Bytes, 1)))
+	if !s.ShareVPN {
+		never = append(never, lang.L("not through a VPN"))
 	}
-}
-
-func (g *given) grow() {
-	line := &givenLine{name: kit.NewText(""), sub: kit.Small("", theme.Muted), amount: kit.Number(""), bar: kit.NewBar()}
-	line.name.Cut = true
-	right := []fyne.CanvasObject{kit.Fixed(kit.Middle(line.bar), 12*theme.Space), kit.Fixed(kit.Middle(line.amount), 10*theme.Space)}
-	if g.stop != nil {
-		right = append(right, kit.Quiet(lang.L("Stop giving"), "close", func() { g.stop(line.id) }))
-	}
-	line.root = kit.Between(kit.Column(2, line.name, line.sub), right...)
-	g.lines = append(g.lines, line)
-	g.root.Add(line.root)
+	return say.Join(append([]string{rate, month, hours}, never...)...)
 }

@@ -40,7 +40,7 @@ type View struct {
 func New(do Actions, s api.Settings, locks model.Locks) *View {
 	v := &View{do: do, locks: locks, dir: kit.NewEntry(""), share: kit.NewSegmented(say.Sharing(api.SharingOff), say.Sharing(api.SharingLAN), say.Sharing(api.SharingOn)), count: kit.Small("", theme.Muted)}
 	v.dir.SetText(s.Dir)
-	choose := kit.Plain("", "folder_open", func() { do.ChooseFolder(v.dir.SetText) })
+	choose := kit.NewTool(lang.L("Choose a folder"), "folder_open", func() { do.ChooseFolder(v.dir.SetText) })
 	if locks["dir"] != "" {
 		v.dir.Disable()
 		choose.Disable()

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -31,6 +32,7 @@ func Run(o desktop.Options, links []string, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	links = desktop.Absolute(links)
 	instance, err := place.Claim("window", desktop.Hello{Links: links, Paste: o.Paste, Show: true})
 	if errors.Is(err, desktop.ErrHandedOver) {
 		return nil
@@ -43,6 +45,11 @@ func Run(o desktop.Options, links []string, log *slog.Logger) error {
 	prefs := place.LoadPreferences()
 	if err := say.Use(prefs.Language); err != nil {
 		log.Warn("a translation could not be read; the window is in English", "err", err)
+	}
+	if prefs.Scale > 0 { // the toolkit takes it from there alone, and only before its window is made
+		if err := os.Setenv("FYNE_SCALE", strconv.FormatFloat(prefs.Scale, 'f', 2, 64)); err != nil {
+			log.Warn("the size of the window cannot be set", "err", err)
+		}
 	}
 	// That the toolkit is only called on its goroutine is said by the tag migrated_fynedo alone: a build without it checks.
 	app.SetMetadata(fyne.AppMetadata{ID: desktop.ID, Name: "Tributary", Version: config.Version(), Icon: theme.Mark()})

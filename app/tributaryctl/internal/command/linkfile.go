@@ -2,14 +2,12 @@ package command
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/tributary-dl/tributary/engine/api"
+	"github.com/tributary-dl/tributary/engine/client"
 )
 
 // requestsFor turns one argument of `add` into what is asked of the service: a URL, or the path of a Metalink or torrent,
@@ -19,7 +17,7 @@ func (a *app) requestsFor(ctx context.Context, argument string, request api.AddR
 		request.URL = argument
 		return []api.AddRequest{request}, nil
 	}
-	data, err := readLinkFile(argument)
+	data, err := client.LoadLinkFile(argument)
 	if err != nil {
 		return nil, err
 	}
@@ -67,19 +65,4 @@ func isLinkFile(argument string) bool {
 	}
 	info, err := os.Stat(argument)
 	return err == nil && info.Mode().IsRegular()
-}
-
-func readLinkFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	data, err := io.ReadAll(io.LimitReader(f, api.MaxLinkFile+1))
-	if err = errors.Join(err, f.Close()); err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
-	}
-	if len(data) > api.MaxLinkFile {
-		return nil, fmt.Errorf("%s is larger than %d MiB; no Metalink or torrent is", path, api.MaxLinkFile>>20)
-	}
-	return data, nil
 }
