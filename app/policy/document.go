@@ -11,6 +11,7 @@ import (
 
 	"github.com/tributary-dl/tributary/app/config"
 	"github.com/tributary-dl/tributary/engine/api"
+	"github.com/tributary-dl/tributary/engine/api/bytesize"
 )
 
 // document is one policy as it was written, in whatever form. Its parts all have the shape
@@ -169,7 +170,7 @@ func valueOf(name string, written any) (value any, reason, fix string) {
 
 // wholeNumber is the fix for a number that was written as a text, "10M" or "3".
 func wholeNumber(text string) string {
-	if n, err := config.ParseBytes(text); err == nil {
+	if n, err := bytesize.Parse(text); err == nil {
 		return "write " + strconv.FormatInt(n, 10)
 	}
 	return ""

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tributary-dl/tributary/engine/api/bytesize"
 )
 
 // Format writes numbers the way a language does. The zero value writes English.
@@ -89,24 +91,16 @@ func or(s, fallback string) string {
 // ErrNotASize is what ParseBytes says of a text that is no size.
 var ErrNotASize = errors.New("not a size")
 
-// ParseBytes reads a size as people type it: 20 MB, 1,5 gb, 500k, 20 MB/s, 1024. Units are decimal; KiB, MiB,
-// GiB and TiB are binary. An empty text is 0, which settings take as no limit.
+// ParseBytes reads a size as people type it in any language: as bytesize.Parse does, and with a comma before the fraction
+// or space of any kind. An empty text is 0, which settings take as no limit.
 func ParseBytes(text string) (int64, error) {
-	s := strings.ToLower(strings.Join(strings.Fields(text), ""))
-	s = strings.ReplaceAll(strings.TrimSuffix(s, "/s"), ",", ".")
+	s := strings.ReplaceAll(strings.Join(strings.Fields(text), ""), ",", ".")
 	if s == "" {
 		return 0, nil
 	}
-	digits := strings.TrimRight(s, "abcdefghijklmnopqrstuvwxyz")
-	factor, known := sizeUnits[s[len(digits):]]
-	value, err := strconv.ParseFloat(digits, 64)
-	if err != nil || !known || !(value >= 0) || value*factor > 1<<60 {
+	n, err := bytesize.Parse(s)
+	if err != nil {
 		return 0, fmt.Errorf("read %.40q: %w", text, ErrNotASize)
 	}
-	return int64(value * factor), nil
-}
-
-var sizeUnits = map[string]float64{
-	"": 1, "b": 1, "k": 1e3, "kb": 1e3, "m": 1e6, "mb": 1e6, "g": 1e9, "gb": 1e9, "t": 1e12, "tb": 1e12,
-	"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40,
+	return n, nil
 }

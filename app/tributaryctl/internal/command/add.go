@@ -11,8 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/tributary-dl/tributary/app/config"
 	"github.com/tributary-dl/tributary/engine/api"
+	"github.com/tributary-dl/tributary/engine/api/bytesize"
 )
 
 // addFlags are the words of `add` that need more than copying into the request.
@@ -79,7 +79,7 @@ func (a *app) completeRequest(r *api.AddRequest, flags addFlags) (err error) {
 		}
 	}
 	if flags.limit != "" {
-		if r.RateLimit, err = config.ParseBytes(flags.limit); err != nil {
+		if r.RateLimit, err = bytesize.Parse(flags.limit); err != nil {
 			return usagef("--limit: %w", err)
 		}
 	}

@@ -11,9 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/tributary-dl/tributary/app/config"
 	"github.com/tributary-dl/tributary/app/tributaryctl/internal/progress"
 	"github.com/tributary-dl/tributary/engine/api"
+	"github.com/tributary-dl/tributary/engine/api/bytesize"
 )
 
 func (a *app) limitsCommand() *cobra.Command {
@@ -63,7 +63,7 @@ func parseLimit(flag, text string) (*int64, error) {
 	case "none":
 		return new(int64(0)), nil
 	}
-	n, err := config.ParseBytes(text)
+	n, err := bytesize.Parse(text)
 	if err != nil {
 		return nil, usagef("%s: %w", flag, err)
 	}
@@ -172,7 +172,7 @@ func parseSetting(name, text string) (any, error) {
 		}
 		switch field.Type.Kind() {
 		case reflect.Int64: // every one of them counts bytes
-			n, err := config.ParseBytes(text)
+			n, err := bytesize.Parse(text)
 			if err != nil {
 				return nil, usagef("%s: %w", name, err)
 			}

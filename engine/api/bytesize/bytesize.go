@@ -1,4 +1,6 @@
-package config
+// Package bytesize reads numbers of bytes as people write them, alike in the command line, the window and the advice for
+// administrators. It must never depend on a language or on anything of ours.
+package bytesize
 
 import (
 	"fmt"
@@ -14,9 +16,9 @@ var units = map[string]float64{
 	"ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30, "ti": 1 << 40,
 }
 
-// ParseBytes reads a number of bytes as people write it: "500K", "1.5M", "10 MiB/s", "250000". A B and a
+// Parse reads a number of bytes as people write it: "500K", "1.5M", "10 MiB/s", "250000". A B and a
 // "/s" at the end say nothing and may be left out. It refuses negative numbers and fractions of a byte.
-func ParseBytes(text string) (int64, error) {
+func Parse(text string) (int64, error) {
 	rest := strings.ToLower(strings.TrimSpace(text))
 	rest = strings.TrimSuffix(strings.TrimSuffix(rest, "/s"), "b")
 	digits := strings.TrimRight(rest, "kmgti ")
