@@ -20,6 +20,7 @@ func main() {
 	flag.StringVar(&o.cache, "cache", "build", "the `folder` that keeps the archive for the next time")
 	flag.BoolVar(&o.loopback, "loopback", false, "use the loopback interface even when root")
 	flag.StringVar(&o.window, "window", "", "also show the client's downloads with this `program`, the built window")
+	flag.StringVar(&o.pictures, "pictures", "build/demo-window", "the `folder` for pictures of the window where there is no display")
 	get := flag.String("get", "", "only download this `URL` plainly and print its SHA-256 (the demo calls itself so)")
 	ca := flag.String("ca", "", "with -get: trust the certificate in this `file`")
 	flag.Parse()

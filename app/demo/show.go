@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -24,6 +23,7 @@ type options struct {
 	cache    string
 	loopback bool
 	window   string // program that shows the client's downloads meanwhile; "" is none
+	pictures string // folder for pictures of it where there is no display
 }
 
 // performance is one run of the demo: what the acts hand to each other.
@@ -33,12 +33,12 @@ type performance struct {
 	programs fleet.Programs
 	rates    rates
 
-	windowOpen *exec.Cmd // nil: none
-	file       string
-	size       int64
-	sha256     string
-	control    *fleet.Control
-	url        string // of the published file
+	window  *window // nil: none
+	file    string
+	size    int64
+	sha256  string
+	control *fleet.Control
+	url     string // of the published file
 }
 
 // show runs the acts of the demo one after another and cleans up whatever happens.
@@ -61,8 +61,8 @@ func show(ctx context.Context, o options, scr *screen) (err error) {
 		return fmt.Errorf("build the stage: %w", err)
 	}
 	defer func() {
-		if p.windowOpen != nil {
-			_ = p.windowOpen.Process.Kill() // it may have been closed already
+		if p.window != nil {
+			p.window.close()
 		}
 		if p.control != nil {
 			p.control.Kill()
@@ -83,7 +83,7 @@ func show(ctx context.Context, o options, scr *screen) (err error) {
 	if err != nil {
 		return fmt.Errorf("download from the edge alone: %w", err)
 	}
-	closed := p.openWindow(ctx, o.window)
+	p.window = p.openWindow(ctx, o.window, o.pictures)
 	together, err := p.together(ctx)
 	if err != nil {
 		return fmt.Errorf("download from edge and peers: %w", err)
@@ -91,10 +91,14 @@ func show(ctx context.Context, o options, scr *screen) (err error) {
 	if err := p.summary(alone, together); err != nil {
 		return err
 	}
-	if closed != nil {
+	switch {
+	case p.window == nil:
+	case p.window.hidden != nil:
+		p.window.show(p)
+	default:
 		p.say("\nThe window shows the client. Close it to end the demo (or wait %v).", lookingTime)
 		select {
-		case <-closed:
+		case <-p.window.ended:
 		case <-time.After(lookingTime):
 		case <-ctx.Done():
 		}
@@ -104,32 +108,6 @@ func show(ctx context.Context, o options, scr *screen) (err error) {
 
 // lookingTime is how long the window stays open after the download.
 const lookingTime = time.Minute
-
-// openWindow shows the client's service in the window, beside what the terminal says. The channel ends when the user
-// closes it; it is nil if there is none.
-func (p *performance) openWindow(ctx context.Context, program string) <-chan struct{} {
-	if program == "" {
-		return nil
-	}
-	own := filepath.Dir(p.client.daemon.Socket) // where a window keeps its preferences; none of the user's are touched
-	err := os.WriteFile(filepath.Join(own, "desktop.json"), []byte(`{"welcomed":true}`), 0o600)
-	window := exec.CommandContext(ctx, program, "--socket", p.client.daemon.Socket, "--data", own, "--alone")
-	if err == nil {
-		err = window.Start()
-	}
-	if err != nil {
-		p.say("  (the window could not be opened: %v)", err)
-		return nil
-	}
-	p.say("\n  The window shows the client's side of what follows.")
-	closed := make(chan struct{})
-	p.windowOpen = window
-	go func() { // ends with the window, which ends with ctx or the stage
-		defer close(closed)
-		_ = window.Wait() // how it ended does not matter to the demo
-	}()
-	return closed
-}
 
 // prepare publishes the file, lets the peers fetch it while the edge is fast, and then starts
 // the control plane again with a slow edge. The peers find their way back by themselves: the control

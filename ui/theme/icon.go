@@ -2,6 +2,7 @@ package theme
 
 import (
 	"fmt"
+	"sync"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/theme"
@@ -20,12 +21,19 @@ func Tinted(name string, c fyne.ThemeColorName) fyne.Resource {
 	return theme.NewColoredResource(symbol(name), c)
 }
 
+// symbols holds those that have been read: rows ask for the same few again and again while one scrolls.
+var symbols sync.Map
+
 func symbol(name string) fyne.Resource {
+	if known, ok := symbols.Load(name); ok {
+		return known.(fyne.Resource)
+	}
 	svg, err := icons.Symbols.ReadFile(name + ".svg")
 	if err != nil {
 		panic(fmt.Sprintf("no symbol %q in assets/icons", name))
 	}
-	return fyne.NewStaticResource(name+".svg", svg)
+	r, _ := symbols.LoadOrStore(name, fyne.NewStaticResource(name+".svg", svg))
+	return r.(fyne.Resource)
 }
 
 // Mark is the program's icon. A PNG: notification daemons do not draw vectors.

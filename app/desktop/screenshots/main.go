@@ -193,28 +193,9 @@ func (w *world) shoot(ctx context.Context, s *screen.Screen, program, theme, out
 		return err
 	}
 	time.Sleep(10 * time.Second) // the graph needs a past to show
-	steps := []struct {
-		name string
-		keys []string
-	}{
-		{"downloads", []string{"Down", "Home", "Down"}},
-		{"add", []string{"ctrl+n"}},
-		{"sharing", []string{"Escape", "ctrl+6"}},
-		{"settings", []string{"ctrl+comma"}},
-	}
-	if err := s.Focus(ctx, id); err != nil {
-		return err
-	}
-	for _, step := range steps {
-		if err := s.Key(ctx, step.keys...); err != nil {
-			return err
-		}
-		time.Sleep(1500 * time.Millisecond) // until it is drawn, with what the service answers
-		file := filepath.Join(out, step.name+"-"+theme+".png")
-		if err := s.Shot(ctx, id, file); err != nil {
-			return err
-		}
+	files, err := s.Tour(ctx, id, out, "-"+theme)
+	for _, file := range files {
 		fmt.Println(file)
 	}
-	return nil
+	return err
 }
