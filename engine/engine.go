@@ -232,7 +232,7 @@ func (e *Engine) runQueue() {
 		list, settings := e.List(), e.Settings()
 		for _, id := range e.offers.settle(list, settings.KeepShared) {
 			if d, err := e.find(id); err == nil {
-				_ = d.SettingsChanged(e.ctx) // one that is just being removed has no use for them
+				e.noteUntold(d, d.SettingsChanged(e.ctx))
 			}
 		}
 		room := settings.MaxActive
@@ -250,9 +250,17 @@ func (e *Engine) runQueue() {
 		})
 		for _, s := range waiting[:max(0, min(room, len(waiting)))] {
 			if d, err := e.find(s.ID); err == nil {
-				_ = d.Admit(e.ctx, true) // nor has it for its turn
+				e.noteUntold(d, d.Admit(e.ctx, true))
 			}
 		}
+	}
+}
+
+// noteUntold logs why a download was not told something. One that is just being removed, or an engine that is closing, has
+// no use for it.
+func (e *Engine) noteUntold(d *download.Download, err error) {
+	if err != nil && !errors.Is(err, download.ErrClosed) && e.ctx.Err() == nil {
+		e.log.Error("a download was not told of a change", "id", d.ID(), "err", err)
 	}
 }
 

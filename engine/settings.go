@@ -136,7 +136,7 @@ func (e *Engine) settingsChanged() {
 		e.peers.SettingsChanged()
 	}
 	for _, d := range e.all() {
-		_ = d.SettingsChanged(e.ctx) // one that is just being removed has no use for them
+		e.noteUntold(d, d.SettingsChanged(e.ctx))
 	}
 	e.look()
 }
