@@ -63,7 +63,7 @@ packages: ## the packages of every system, into build/packages
 	for build in installer/*/build; do "$$build"; done
 
 test-install: build ## packages installed, upgraded and removed for real, on every system that can be had here
-	.ci/needs $(COMPILER) $(PACKAGES) $(WINDOW) dpkg-shlibdeps:dpkg-dev objdump:binutils $(MACHINES) $(WINE) ip:iproute2 \
+	.ci/needs $(COMPILER) $(PACKAGES) $(WINDOW) dpkg-shlibdeps:dpkg-dev objdump:binutils $(MACHINES) $(WINE) openssl:openssl ip:iproute2 \
 		lintian:lintian appstreamcli:appstream desktop-file-validate:desktop-file-utils rpm:rpm
 	FULL=1 go test $(CGO_TAGS) -count=1 -timeout 60m -v ./installer/...
 

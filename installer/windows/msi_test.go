@@ -32,7 +32,7 @@ const refused = 1603 & 0xff
 // The whole life of the installer's product, as an administrator's script leads it: nobody answers questions.
 func TestMSI(t *testing.T) {
 	c := newComputer(t)
-	first, second := buildMSI(t, older), buildMSI(t, newer)
+	first, second := outside(build(t, older)), outside(build(t, newer))
 	url, want := publish(t, c)
 	before := c.files()
 
@@ -142,16 +142,16 @@ func (c *computer) in(t *testing.T) *computer {
 	return c
 }
 
-// buildMSI builds the installer of a version and returns where the Windows computer finds it.
-func buildMSI(t *testing.T, version string) string {
+// build builds the installer of a version, with more variables for the script, and returns its path.
+func build(t *testing.T, version string, variables ...string) string {
 	t.Helper()
 	out := t.TempDir()
 	build := exec.Command("./build")
-	build.Env = append(os.Environ(), "OUT="+out, "VERSION="+version)
+	build.Env = append(append(os.Environ(), "OUT="+out, "VERSION="+version), variables...)
 	if said, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, said)
 	}
-	return outside(filepath.Join(out, "tributary-"+version+"-x64.msi"))
+	return filepath.Join(out, "tributary-"+version+"-x64.msi")
 }
 
 // publish starts a control plane with one file, has the Windows computer trust it, and returns the file's URL and hash.
