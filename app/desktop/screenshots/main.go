@@ -192,7 +192,7 @@ func (w *world) shoot(ctx context.Context, s *screen.Screen, program, theme, out
 	if err != nil {
 		return err
 	}
-	time.Sleep(10 * time.Second) // the graph needs a past to show
+	time.Sleep(7 * time.Second) // the graph needs a past to show
 	files, err := s.Tour(ctx, id, out, "-"+theme)
 	for _, file := range files {
 		fmt.Println(file)
