@@ -4,8 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -54,7 +53,7 @@ func openFront(edge *lab.Host, certificate, behind string) (*front, error) {
 		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"h2", "http/1.1"}},
 		ReadHeaderTimeout: 10 * time.Second,
 		ConnState:         f.follow,
-		ErrorLog:          log.New(io.Discard, "", 0), // broken answers are what is wanted
+		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), // broken answers are what is wanted
 	}
 	proxy.ErrorLog = f.server.ErrorLog
 	f.serving.Go(func() { _ = f.server.ServeTLS(l, "", "") }) // ends with close
@@ -62,7 +61,7 @@ func openFront(edge *lab.Host, certificate, behind string) (*front, error) {
 }
 
 func (f *front) close() {
-	f.server.Close()
+	_ = f.server.Close() // its only error is the listener's, which is gone either way
 	f.serving.Wait()
 }
 

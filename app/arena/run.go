@@ -260,7 +260,9 @@ func (r *run) events(ctx context.Context) error {
 			if float64(now.Sub(start).In) >= e.At*float64(st.object.size) {
 				break
 			}
-			if pause(ctx, often) != nil {
+			select {
+			case <-time.After(often):
+			case <-ctx.Done():
 				return nil // the downloads ended before
 			}
 		}

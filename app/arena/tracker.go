@@ -42,7 +42,7 @@ func openTracker(at *lab.Host) (*tracker, error) {
 }
 
 func (t *tracker) close() {
-	t.server.Close()
+	_ = t.server.Close() // its only error is the listener's, which is gone either way
 	t.serving.Wait()
 }
 
@@ -54,7 +54,7 @@ func (t *tracker) announce(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "no address", http.StatusBadRequest)
 		return
 	}
-	w.Write(t.answer(netip.AddrPortFrom(addr, uint16(port)), r.URL.Query().Get("event") == "stopped"))
+	_, _ = w.Write(t.answer(netip.AddrPortFrom(addr, uint16(port)), r.URL.Query().Get("event") == "stopped")) // who is gone asks again
 }
 
 // answer takes note of who asks and tells it of all others.

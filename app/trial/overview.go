@@ -85,6 +85,6 @@ func (r *report) printOverview(w io.Writer) {
 		for _, line := range o.Rows {
 			fmt.Fprintf(t, "%s\t%s\t\n", line.Name, strings.Join(line.Cells, "\t"))
 		}
-		t.Flush()
+		_ = t.Flush() // a terminal that is gone is no reason to stop measuring
 	}
 }

@@ -67,7 +67,7 @@ func (o *Outcome) print(w io.Writer) {
 	for _, name := range o.names() {
 		fmt.Fprintf(t, "%s\t%s\t%d\t\n", name, strings.Join(o.cells(name), "\t"), len(o.of(name)))
 	}
-	t.Flush()
+	_ = t.Flush() // a terminal that is gone is no reason to stop measuring
 	for _, g := range o.Goals {
 		fmt.Fprintf(w, "  %-8s %s\n", g.Verdict(), g.Words())
 	}
