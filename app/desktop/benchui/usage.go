@@ -37,7 +37,7 @@ func usageOf(pid int) (usage, error) {
 		switch {
 		case filepath.Base(task) == strconv.Itoa(pid):
 			u.main = time.Duration(n)
-		case strings.HasPrefix(string(name), "llvmpipe"), strings.HasPrefix(string(name), "tributary:"), strings.Contains(string(name), ":disk$"), strings.Contains(string(name), ":sh"):
+		case strings.HasPrefix(string(name), "llvmpipe"):
 			u.renderer += time.Duration(n)
 		}
 	}

@@ -105,7 +105,7 @@ func (b *bench) update(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer s.Close()
+	defer func() { _ = s.Close() }() // it has served
 	file := filepath.Join(b.scratch, "update.pprof")
 	c, _, err := b.openWindow(ctx, s, w, nil, b.profiled, "-profile", file, "-after", settle.String(), "-for", span.String())
 	if err != nil {
@@ -183,7 +183,7 @@ func (b *bench) rows(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer s.Close()
+	defer func() { _ = s.Close() }() // it has served
 	c, _, err := b.openWindow(ctx, s, w, nil, b.window())
 	if err != nil {
 		return err
@@ -266,7 +266,7 @@ func (b *bench) threads(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer s.Close()
+	defer func() { _ = s.Close() }() // it has served
 	s.Dir = b.scratch // the toolkit would read its settings from FyneApp.toml, which switches its checks off
 	var log text
 	c, _, err := b.openWindow(ctx, s, w, &log, b.checked)
