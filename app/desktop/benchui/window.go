@@ -267,7 +267,7 @@ func (b *bench) threads(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = s.Close() }() // it has served
-	s.Dir = b.scratch // the toolkit would read its settings from FyneApp.toml, which switches its checks off
+	s.Dir = b.scratch                // the toolkit would read its settings from FyneApp.toml, which switches its checks off
 	var log text
 	c, _, err := b.openWindow(ctx, s, w, &log, b.checked)
 	if err != nil {
