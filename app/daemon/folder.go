@@ -28,7 +28,7 @@ func makePrivate(dir string) error {
 	if !ours {
 		return fmt.Errorf("the folder %s is open to other users and holds other things; give --data a folder of its own", dir)
 	}
-	if err := os.Chmod(dir, 0o700); err != nil {
+	if err := closeToOthers(dir); err != nil {
 		return fmt.Errorf("close the data folder to other users: %w", err)
 	}
 	return nil
