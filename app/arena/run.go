@@ -33,7 +33,7 @@ type Result struct {
 	Seed       uint64             `json:"seed"`
 	Void       string             `json:"void,omitempty"` // why it is not worth anything
 	Limits     scenario.Limits    `json:"limits"`
-	Figures    map[string]float64 `json:"figures"`           // by scenario.Figures; those that apply
+	Figures    map[string]float64 `json:"figures"`           // those of scenario.Figures that apply, and last_s, median_s, p95_s, processor
 	Members    []MemberResult     `json:"members"`           // who downloaded
 	Remarks    []string           `json:"remarks,omitempty"` // what a reader must know
 	Series     []Sample           `json:"series"`

@@ -1,7 +1,7 @@
 package scenario
 
-// Figures are what a run yields beside times, and what goals can bound. All are taken outside the clients: at
-// interfaces, in the edge's log, and with the clock of whoever asked for the file.
+// Figures are what goals can bound. All but wasted are taken outside the clients: at interfaces, in the edge's log, and
+// with the clock of whoever asked for the file. Wasted is a client's own word, which wire_overhead bounds from outside.
 var Figures = []string{
 	"time_over_limit",     // last member's time ÷ the limit of arithmetic
 	"time_over_edge_only", // last member's time ÷ the last one's of curl on the same network

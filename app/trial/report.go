@@ -103,5 +103,12 @@ func (g Judged) Words() string {
 	return line
 }
 
-func number(v float64) string  { return fmt.Sprintf("%.3g", v) }
-func percent(v float64) string { return fmt.Sprintf("%.1f%%", 100*v) }
+func number(v float64) string { return fmt.Sprintf("%.3g", v) }
+
+// percent has no "-0.0%": an edge that sent a few bytes more than the file is not below zero.
+func percent(v float64) string {
+	if v > -0.0005 && v < 0 {
+		v = 0
+	}
+	return fmt.Sprintf("%.1f%%", 100*v)
+}
