@@ -40,8 +40,8 @@ type Run struct {
 }
 
 const (
-	hungry       = 3 * time.Second // of what peers give: with less to ask them for, something new must come from the edge
-	hungryPieces = 4               // the same, for slow peers
+	enoughTime   = 3 * time.Second // of what peers give: with less to ask them for, something new must come from the edge
+	enoughPieces = 4               // the same, for slow peers
 
 	patience = 1.3 // an end game duplicate must be so much sooner than the peers
 	queued   = 4   // times the silence that is allowed to a piece that nobody is asked for
@@ -141,29 +141,31 @@ func (p *picking) free() {
 	}
 }
 
-// inject fetches a piece that nobody connected has, though the edge rests, when peers will soon have nothing left to
-// give: they all lack it, so one of them has to fetch it, and then they pass it on.
+// inject fetches pieces that nobody connected has, though the edge rests. All of them lack such a piece, so one has to fetch
+// it for all: whose turn it is does so at once, and the others only when peers will soon have nothing left to give.
 func (p *picking) inject() {
-	if p.UnderWay > 0 {
-		return
+	turns := []bool{true}
+	if p.UnderWay == 0 && p.hungry() {
+		turns = append(turns, false)
 	}
+	for _, mine := range turns {
+		for i := 0; i < len(p.Pieces) && !p.full(); i++ {
+			if p.Mine[i] == mine && p.Pieces[i].Holders == 0 && p.untouched(i) {
+				p.take(Run{First: i, Count: 1})
+			}
+		}
+	}
+}
+
+// hungry tells whether peers have little left that this client lacks.
+func (p *picking) hungry() bool {
 	supply := 0.0
 	for i := range p.Pieces {
 		if x := &p.Pieces[i]; !p.Done[i] && x.Holders > 0 {
 			supply += float64(max(0, p.PieceLength-x.Received))
 		}
 	}
-	if supply >= max(p.PeerRate*hungry.Seconds(), hungryPieces*float64(p.PieceLength)) {
-		return
-	}
-	for _, mine := range []bool{true, false} {
-		for i := range p.Pieces {
-			if p.Mine[i] == mine && p.Pieces[i].Holders == 0 && p.untouched(i) {
-				p.take(Run{First: i, Count: 1})
-				return
-			}
-		}
-	}
+	return supply < max(p.PeerRate*enoughTime.Seconds(), enoughPieces*float64(p.PieceLength))
 }
 
 // mostHolders is the number from which pieces count as equally frequent.

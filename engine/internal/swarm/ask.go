@@ -30,9 +30,10 @@ func (s *Swarm) nextPieces() (pieces []int) {
 		return nil
 	}
 	now := time.Now()
+	horizon := s.lookAhead(now)
 	need := 0
 	for _, l := range s.links {
-		need += l.window(now)
+		need += l.window(now, horizon)
 	}
 	for _, l := range s.links {
 		free := 0
@@ -52,6 +53,25 @@ func (s *Swarm) nextPieces() (pieces []int) {
 		}
 	}
 	return pieces
+}
+
+// lookAhead sets for how long each peer is asked ahead: windowTime, or as long as all peers together need for the
+// rest. Otherwise whoever asks last takes the whole rest for itself, and the others have nothing to do. s.mu is held.
+func (s *Swarm) lookAhead(now time.Time) time.Duration {
+	rest := int64(s.waiting.count()+s.asked.count()) * s.layout.pieceLength
+	for _, p := range s.work {
+		rest -= p.received
+	}
+	rate := 0.0
+	for _, l := range s.links {
+		rate += l.rate(now)
+	}
+	horizon := windowTime
+	if rate > 0 {
+		horizon = time.Duration(min(max(float64(rest), 0)/rate, windowTime.Seconds()) * float64(time.Second))
+	}
+	s.horizon.Store(int64(horizon))
+	return horizon
 }
 
 func (s *Swarm) free(i int) int {

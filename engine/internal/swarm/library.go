@@ -82,7 +82,7 @@ func (s *Swarm) libraryConfig() *torrent.ClientConfig {
 	cfg.Callbacks.ReadMessage = s.onMessage
 	cfg.Callbacks.PeerConnClosed = s.onEnd
 	cfg.Callbacks.PeerConnAdded = append(cfg.Callbacks.PeerConnAdded, func(c *torrent.PeerConn) {
-		c.PeerMaxRequests = linkOf(&c.Peer).window(time.Now())
+		c.PeerMaxRequests = s.window(linkOf(&c.Peer))
 	})
 	return cfg
 }
@@ -121,9 +121,11 @@ func (s *Swarm) onUseful(e torrent.ReceivedUsefulDataEvent) {
 	l.unjudged = 0
 	s.mu.Unlock()
 	if c, ok := e.Peer.TryAsPeerConn(); ok {
-		c.PeerMaxRequests = l.window(time.Now())
+		c.PeerMaxRequests = s.window(l)
 	}
 }
+
+func (s *Swarm) window(l *link) int { return l.window(time.Now(), time.Duration(s.horizon.Load())) }
 
 // muffled passes the library's warnings and errors on as debugging notes: it warns of what peers do,
 // which is nobody's concern, and what concerns the user reaches the Observer.

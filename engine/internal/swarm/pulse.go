@@ -19,7 +19,7 @@ type pulse struct {
 }
 
 const (
-	windowTime    = 2 * time.Second // how much of a peer's time its requests take up
+	windowTime    = 2 * time.Second // how much of a peer's time its requests take up, at most
 	windowFewest  = 2               // chunks; the library asks again when none is left, so 1 would idle
 	windowMost    = 512             // chunks: 32 MiB
 	windowUnknown = 8               // chunks, before the first byte
@@ -30,15 +30,15 @@ const (
 	stallRetry    = 10 * time.Second // then a stalled peer is asked again: it may have lost our requests
 )
 
-// window is how many chunks to ask the peer for at once: as much as it delivers in windowTime, so that
+// window is how many chunks to ask the peer for at once: as much as it delivers within the horizon, so that
 // a peer that freezes keeps little from others.
-func (p *pulse) window(now time.Time) int {
+func (p *pulse) window(now time.Time, horizon time.Duration) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.lastByte.IsZero() {
 		return windowUnknown
 	}
-	chunks := p.arriving.rate(now) * windowTime.Seconds() / chunkSize
+	chunks := p.arriving.rate(now) * horizon.Seconds() / chunkSize
 	return int(min(max(chunks, windowFewest), windowMost))
 }
 

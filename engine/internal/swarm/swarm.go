@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/anacrolix/torrent"
@@ -74,6 +75,7 @@ type Swarm struct {
 	workers  sync.WaitGroup
 	leave    sync.Once
 	wake     chan struct{} // for the pump
+	horizon  atomic.Int64  // see lookAhead
 
 	asking sync.Mutex // makes a change of asked and its telling to the library one step
 
@@ -105,6 +107,7 @@ func newSwarm(e *Engine, c Content, l *layout, p Pieces, o Observer) *Swarm {
 		wanted: newBitset(l.pieces), waiting: newBitset(l.pieces), asked: newBitset(l.pieces),
 		work: map[int]*progress{}, spoiled: map[int]bool{}, holders: make([]uint16, l.pieces),
 	}
+	s.horizon.Store(int64(windowTime))
 	rand.Read(s.self[:])
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.acceptor = &acceptor{links: make(chan *link), closed: s.ctx.Done()}
