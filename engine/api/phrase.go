@@ -92,6 +92,7 @@ const (
 	SayFromStart    = "from_start"
 	SayChangedAnew  = "changed_anew"
 	SayWrongPiece   = "wrong_piece"
+	SayPartGone     = "part_gone"
 	SayComplete     = "complete"
 	SayUnshared     = "unshared"
 
@@ -136,6 +137,8 @@ const (
 	SayChecksumMismatch = "checksum_mismatch"
 
 	// What is wrong with the disk, or with us.
+	SayNeedsFile   = "needs_file"
+	SayNeedsName   = "needs_name"
 	SayDiskFull    = "disk_full"
 	SayVolumeLost  = "volume_lost"
 	SayFolder      = "folder"
@@ -159,6 +162,8 @@ const (
 	DoSingleFiles     = "do_single_files"
 	DoLaterOrAsk      = "do_later_or_ask"
 	DoCheckSum        = "do_check_sum"
+	DoOpenTributary   = "do_open_tributary"
+	DoOpenOrResume    = "do_open_or_resume"
 	DoFreeSpace       = "do_free_space"
 	DoConnectDisk     = "do_connect_disk"
 	DoChooseFolder    = "do_choose_folder"
@@ -190,6 +195,7 @@ var Phrases = map[string]string{
 	SayFromStart:    "This server cannot go on where it stopped; starting again from the beginning",
 	SayChangedAnew:  "The file on the server has changed; starting it again from the beginning",
 	SayWrongPiece:   "Peers sent a wrong piece ({{.bytes}}); it was dropped",
+	SayPartGone:     "The unfinished file was gone; starting it again from the beginning",
 	SayComplete:     "Complete: {{.edge_bytes}} from the edge, {{.peer_bytes}} from peers",
 	SayUnshared:     "No longer shared: the file was changed or moved",
 
@@ -232,6 +238,8 @@ var Phrases = map[string]string{
 	SayKeepsChanging:    "The file on the server changed while it was being downloaded, again and again.",
 	SayChecksumMismatch: "The downloaded file has the checksum {{.got}}, but {{.want}} was asked for. It has not been given its name.",
 
+	SayNeedsFile:   "The service may not open your files by itself, and no program of yours has handed it the unfinished one since it was started. What has been downloaded is kept.",
+	SayNeedsName:   "All of it is there and checked. The service may not name files in your folders; a program of yours does that.",
 	SayDiskFull:    "There is not enough room on the disk for this file. What has been downloaded is kept.",
 	SayVolumeLost:  "The disk or network drive that holds this file does not answer. Nothing is lost that was on it.",
 	SayFolder:      "{{.detail}}.",
@@ -254,6 +262,8 @@ var Phrases = map[string]string{
 	DoSingleFiles:     "Ask the publisher for single files.",
 	DoLaterOrAsk:      "Try again later, or ask the site's owner.",
 	DoCheckSum:        "Check where the checksum comes from, or ask the site's owner. Resume downloads it again.",
+	DoOpenTributary:   "Open Tributary, or run: tributaryctl list.",
+	DoOpenOrResume:    "Open Tributary, or run: tributaryctl list. If the unfinished file is gone, resume the download to start it again.",
 	DoFreeSpace:       "Free some space; the download goes on by itself.",
 	DoConnectDisk:     "Connect it again; the download goes on by itself.",
 	DoChooseFolder:    "Choose a folder that exists and that you may write to.",

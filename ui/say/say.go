@@ -191,6 +191,8 @@ func Problem(p *api.Problem) string {
 		return lang.L("Another program changed the file")
 	case api.CodeBadURL:
 		return lang.L("The link does not work")
+	case api.CodeNeedsOwner:
+		return lang.L("Waits for its owner")
 	case api.CodeBlockedAddress:
 		return lang.L("The link leads into a private network")
 	}

@@ -52,16 +52,18 @@ func (a *actor) errand() *api.Errand {
 }
 
 func needsFileProblem() api.Problem {
-	return api.Problem{Code: api.CodeNeedsOwner, Title: "Waits for its owner", Severity: api.SeverityInfo,
-		Text: "The service may not open your files by itself; since this computer or the service was started, no program of yours has handed it the unfinished file. " +
-			"What has been downloaded is kept.",
-		Remedy: "Open Tributary, or run: tributaryctl list. If the unfinished file is gone, resume the download to start it again."}
+	return needsOwner("Waits for its owner", api.SayNeedsFile, api.DoOpenOrResume)
 }
 
 func needsNameProblem() api.Problem {
-	return api.Problem{Code: api.CodeNeedsOwner, Title: "Waits for its name", Severity: api.SeverityInfo,
-		Text:   "All of it is there and checked. The service may not rename files in your folders; a program of yours does that.",
-		Remedy: "Open Tributary, or run: tributaryctl list."}
+	return needsOwner("Waits for its name", api.SayNeedsName, api.DoOpenTributary)
+}
+
+// needsOwner makes a problem that is none of the machine's: somebody is away.
+func needsOwner(title, say, do string) api.Problem {
+	p := problem(api.CodeNeedsOwner, title, api.Say(say), do)
+	p.Severity = api.SeverityInfo
+	return p
 }
 
 // askOwner lets the download rest until its owner has done an errand.
@@ -69,7 +71,7 @@ func (a *actor) askOwner(p api.Problem) {
 	p.Since = time.Now()
 	a.problem, a.lasting = &p, &p
 	a.admitted = false
-	a.rec.happened("Waiting: %s", p.Title)
+	a.rec.happenedTo(api.SayWaiting, &p)
 	a.setState(api.StateWaiting)
 	a.save()
 	a.publishIfDue(true)
@@ -93,7 +95,7 @@ func (a *actor) hand(h *storage.Handed) error {
 		return &api.Error{Code: api.ErrConflict, Message: "this download has its file already"}
 	}
 	if a.rec.File != nil && h.Empty() && a.total() != 0 {
-		a.rec.happened("The unfinished file was gone; starting it again from the beginning")
+		a.rec.happened(api.SayPartGone)
 		a.rec.File = nil
 		a.discardPart()
 	}
