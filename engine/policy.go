@@ -83,9 +83,9 @@ const settingControl = "control_url"
 // controlInForce explains the control plane like a setting. e.mu is held.
 func (e *Engine) controlInForce() api.Effective {
 	c := api.Effective{Name: settingControl, Value: e.control, Origin: "default", Locked: e.policy.Locked[settingControl]}
-	switch {
-	case e.control == "":
-	case e.control == e.policy.ControlURL:
+	switch e.control {
+	case "":
+	case e.policy.ControlURL:
 		c.Origin = e.policy.Origin[settingControl]
 	default:
 		c.Origin = "command line"

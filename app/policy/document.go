@@ -195,8 +195,8 @@ func kind(value any) string {
 	return "null"
 }
 
-func (d document) fault(offset int, reason, fix string) *Fault {
-	return &Fault{At: d.position(offset), Reason: reason, Fix: fix}
+func (d document) fault(offset int, reason, fix string) *FaultError {
+	return &FaultError{At: d.position(offset), Reason: reason, Fix: fix}
 }
 
 // position counts lines and characters up to a byte of the text.

@@ -40,14 +40,14 @@ func (p Position) String() string {
 	return fmt.Sprintf("%s:%d", p.File, p.Line)
 }
 
-// Fault is what is wrong with a policy.
-type Fault struct {
+// FaultError is what is wrong with a policy.
+type FaultError struct {
 	At     Position
 	Reason string
 	Fix    string // what to write instead; "" if nobody can know
 }
 
-func (f *Fault) Error() string {
+func (f *FaultError) Error() string {
 	at := f.At.String()
 	if f.At.Column > 0 {
 		at = fmt.Sprintf("%s:%d", at, f.At.Column)

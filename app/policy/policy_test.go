@@ -101,7 +101,7 @@ func TestFaults(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "p.json")
 			write(t, path, tt.text)
 			_, err := (&Reader{Paths: []string{path}}).Load()
-			if _, ok := errors.AsType[*Fault](err); !ok || !strings.HasPrefix(err.Error(), path+tt.says) {
+			if _, ok := errors.AsType[*FaultError](err); !ok || !strings.HasPrefix(err.Error(), path+tt.says) {
 				t.Errorf("Load() = %v; want %s%s", err, path, tt.says)
 			}
 		})
@@ -118,7 +118,7 @@ func TestWhatCannotBeRead(t *testing.T) {
 		long:                       ": it is longer than 1048576 bytes",
 	} {
 		_, err := (&Reader{Paths: []string{path}}).Load()
-		if _, ok := errors.AsType[*Fault](err); !ok || !strings.HasPrefix(err.Error(), path+says) {
+		if _, ok := errors.AsType[*FaultError](err); !ok || !strings.HasPrefix(err.Error(), path+says) {
 			t.Errorf("Load() = %v; want %s%s", err, path, says)
 		}
 	}
@@ -216,7 +216,7 @@ func checkParsed(t *testing.T, parse func(string, []byte) (document, error), tex
 		decisions, err = d.decisions()
 	}
 	if err != nil {
-		fault, ok := errors.AsType[*Fault](err)
+		fault, ok := errors.AsType[*FaultError](err)
 		if !ok || fault.At.File != "p" || fault.At.Line > 1+strings.Count(string(text), "\n") || fault.Reason == "" {
 			t.Errorf("the fault is %#v", err)
 		}

@@ -35,7 +35,7 @@ type source struct {
 	parse func(name string, text []byte) (document, error)
 }
 
-// Load reads everything anew. Every error is a *Fault.
+// Load reads everything anew. Every error is a *FaultError.
 func (r *Reader) Load() (Policy, error) {
 	sources := r.read()
 	r.mu.Lock()
@@ -44,7 +44,7 @@ func (r *Reader) Load() (Policy, error) {
 	var all []decision
 	for _, s := range sources {
 		if s.err != nil {
-			return Policy{}, &Fault{At: Position{File: s.name}, Reason: plain(s.err)}
+			return Policy{}, &FaultError{At: Position{File: s.name}, Reason: plain(s.err)}
 		}
 		document, err := s.parse(s.name, s.text)
 		if err != nil {

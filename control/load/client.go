@@ -127,10 +127,10 @@ func (one *client) session(ctx context.Context) error {
 	for {
 		_, data, err := ws.Read(ctx)
 		if err != nil {
-			return nil //nolint:nilerr // there was a session; how it ended makes no difference
+			return nil // there was a session; how it ended makes no difference
 		}
 		if err := one.take(ctx, data); err != nil {
-			return nil //nolint:nilerr // as above
+			return nil // as above
 		}
 	}
 }

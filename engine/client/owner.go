@@ -43,7 +43,7 @@ func (c *Client) addHanded(ctx context.Context, request api.AddRequest) (d api.D
 	if err != nil {
 		return d, err
 	}
-	defer folder.Close()
+	defer func() { _ = folder.Close() }() // it was only read
 	request.Dir = folder.path
 	part, err := folder.createPart(stemOf(request))
 	if err != nil {
@@ -129,7 +129,7 @@ func (c *Client) runErrand(ctx context.Context, id string, e api.Errand) error {
 	if err != nil {
 		return err
 	}
-	defer folder.Close()
+	defer func() { _ = folder.Close() }() // it was only read
 	part, err := folder.openPart(e.Part)
 	gone := errors.Is(err, fs.ErrNotExist)
 	switch {
@@ -193,7 +193,7 @@ func (c *Client) beginAgain(ctx context.Context, id string, e api.Errand) error 
 	if err != nil {
 		return err
 	}
-	defer folder.Close()
+	defer func() { _ = folder.Close() }() // it was only read
 	part, err := folder.createPart(strings.TrimSuffix(e.Part, partSuffix))
 	if err != nil {
 		return err
@@ -221,7 +221,7 @@ func (c *Client) clearAway(ctx context.Context, method, path string) error {
 	if err != nil {
 		return fmt.Errorf("the download was removed, but not its file: %w", err)
 	}
-	defer folder.Close()
+	defer func() { _ = folder.Close() }() // it was only read
 	if err := folder.removeOwn(left.Name, left.Bytes); err != nil {
 		return fmt.Errorf("the download was removed, but not its file: %w", err)
 	}

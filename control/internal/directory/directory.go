@@ -116,7 +116,7 @@ func (d *Directory) Select(asker selection.End, content protocol.ContentID, excl
 	if o == nil {
 		return nil, 0
 	}
-	g := gatherings.Get().(*gathering) //nolint:errcheck // nothing else is in it
+	g := gatherings.Get().(*gathering)
 	defer g.forget()
 	g.asker, g.excluded, g.now = asker, excluded, seconds(now)
 	g.collect(o, seed)

@@ -151,6 +151,6 @@ func (g *gathering) rotate() {
 			continue
 		}
 		clear(entries[:start])
-		s.line.entries = append(entries[start:], picked...) // moves the line only when its memory is used up
+		s.line.entries = append(entries[start:], picked...) //nolint:gocritic // moves the line only when its memory is used up
 	}
 }

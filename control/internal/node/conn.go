@@ -82,7 +82,7 @@ func (g *gatherer) gather() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.gathering = true
-	g.held = heldPool.Get().(*[]byte) //nolint:errcheck // nothing else is in it
+	g.held = heldPool.Get().(*[]byte)
 }
 
 // release sends what was held back.

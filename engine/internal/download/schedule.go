@@ -9,7 +9,7 @@ import (
 )
 
 // view is what the scheduler sees.
-func (t *transfer) view(now time.Time) hybrid.View {
+func (t *transfer) view() hybrid.View {
 	edgeRate, peerRate, _ := t.meter.rates()
 	t.peerBest = max(peerRate, t.peerBest*peerFade)
 	return hybrid.View{RunLength: 1, Pieces: t.pieces, Done: t.done, Mine: t.mine, PieceLength: t.geo.unit, Cursor: t.cursor, Allowance: t.allowance,
@@ -22,7 +22,7 @@ func (a *actor) schedule(t *transfer, now time.Time) {
 	if t.streaming || t.act.ctx.Err() != nil || now.Before(t.edgeRetry) {
 		return
 	}
-	v := t.view(now)
+	v := t.view()
 	v.Slots, v.RunLength = t.slots(a.cfg.Settings().Connections, v.EdgeRate, now)
 	v.Slots -= t.claims
 	if t.edgeErr != nil {
@@ -85,7 +85,7 @@ func (t *transfer) lend(now time.Time) {
 	if t.swarm == nil || t.counted.Delivering == 0 {
 		return
 	}
-	v := t.view(now)
+	v := t.view()
 	v.EdgeRate, _, _ = t.meter.rates()
 	v.PeerRate = t.peerBest // with nothing left to ask for, their rate says little
 	if now.Sub(t.edgeMoved) < edgeSilence && !hybrid.Lend(v) {

@@ -108,7 +108,7 @@ func (a *actor) beginTransfer(act *activity, now time.Time) {
 	had := a.file.Progress().VerifiedLength
 	a.rec.reconcile(had)
 	if had > 0 {
-		a.rec.happened(api.SayGoingOn, "percent", number(int64(percent(had, a.total()))))
+		a.rec.happened(api.SayGoingOn, "percent", number(percent(had, a.total())))
 	} else {
 		a.rec.happened(api.SayStarted)
 	}

@@ -3,6 +3,7 @@
 package manager
 
 import (
+	"errors"
 	"net"
 	"os"
 	"strconv"
@@ -46,7 +47,7 @@ func (m Manager) send(message string, f *os.File) error {
 	if err != nil {
 		return err
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }() // nothing was buffered
 	to, err := c.SyscallConn()
 	if err != nil {
 		return err
@@ -60,7 +61,7 @@ func (m Manager) send(message string, f *os.File) error {
 		rights := syscall.UnixRights(int(fd))
 		err := to.Write(func(socket uintptr) bool {
 			sent = syscall.Sendmsg(int(socket), []byte(message), rights, nil, 0)
-			return sent != syscall.EAGAIN
+			return !errors.Is(sent, syscall.EAGAIN)
 		})
 		if sent == nil {
 			sent = err

@@ -63,7 +63,7 @@ func (m Manager) tell(message string) error {
 	if err != nil {
 		return fmt.Errorf("tell the service manager %q: %w", message, err)
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }() // nothing was buffered
 	if _, err := c.Write([]byte(message)); err != nil {
 		return fmt.Errorf("tell the service manager %q: %w", strings.ReplaceAll(message, "\n", " "), err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/tributary-dl/tributary/engine/api"
@@ -36,7 +37,7 @@ func (a *app) complete(ctx context.Context, linked []api.LinkedFile, request api
 	var requests []api.AddRequest
 	for _, l := range linked {
 		r := request
-		r.URL, r.Mirrors = l.Request.URL, append(l.Request.Mirrors, request.Mirrors...)
+		r.URL, r.Mirrors = l.Request.URL, slices.Concat(l.Request.Mirrors, request.Mirrors)
 		if r.Out == "" {
 			r.Out = l.Request.Out
 		}

@@ -42,7 +42,7 @@ func Main(ctx context.Context, args []string, streams Streams) int {
 		fmt.Fprintf(streams.Err, "Try \"%s --help\".\n", executed.CommandPath())
 		return service.ExitUsage
 	}
-	if _, ok := errors.AsType[*policy.Fault](err); ok {
+	if _, ok := errors.AsType[*policy.FaultError](err); ok {
 		return ExitPolicy
 	}
 	return service.ExitCode(err)
