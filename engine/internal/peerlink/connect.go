@@ -123,10 +123,11 @@ func (e *Endpoint) attempt(ctx context.Context, in Introduction, signaller Signa
 		_, err = a.stream.Write(append([]byte{accepted}, words...))
 	}
 	if err != nil {
+		gaveUp, theirs := errors.AsType[*gaveUpError](context.Cause(ctx)) // asked first: a peer that is refused gives up
 		if a.conn != nil {
 			a.refuse(codeRefused, "hello refused")
 		}
-		if gaveUp, ok := errors.AsType[*gaveUpError](context.Cause(ctx)); ok {
+		if theirs {
 			return nil, gaveUp
 		}
 		return nil, err
