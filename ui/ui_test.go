@@ -220,4 +220,20 @@ func TestOnlyRowsInSightExist(t *testing.T) {
 	if n := s.list.Rows(); n > 30 {
 		t.Errorf("%d rows exist in a window that shows about seven", n)
 	}
+	s.window.Canvas().Focus(s.list.Focusable())
+	for range 30 { // the rows that were scrolled out of sight are used again, and not kept besides new ones
+		s.key(fyne.KeyPageDown)
+	}
+	s.beat()
+	if n := s.list.Rows(); n > 30 {
+		t.Errorf("after scrolling %d rows exist in a window that shows about seven", n)
+	}
+	s.key(fyne.KeyEnd)
+	if !s.reads("file 09999.iso") {
+		t.Error("after the key End the last row is not in sight")
+	}
+	s.key(fyne.KeyHome)
+	if !s.reads("file 00000.iso") {
+		t.Error("after the key Home the first row is not in sight")
+	}
 }

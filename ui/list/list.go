@@ -123,7 +123,7 @@ func (v *View) Select(id string) {
 	v.Selection.Only(id)
 	for i, d := range v.rows {
 		if d.ID == id {
-			v.list.ScrollTo(i)
+			v.list.reveal(i)
 		}
 	}
 	v.changed()
@@ -138,7 +138,7 @@ func (v *View) ClearSelection() bool {
 }
 
 func (v *View) changed() {
-	v.list.Refresh()
+	v.list.update(false)
 	v.do.Selected()
 }
 

@@ -18,12 +18,14 @@ import (
 	"github.com/tributary-dl/tributary/ui/theme"
 )
 
-// rows is the list itself. Only rows in sight exist; the widgets of a row are used again for another download.
+// rows is the list itself. Only rows in sight exist; the widgets of a row are used again for another download. The list of
+// the toolkit throws away the rows that wait to be used again whenever it is refreshed as a whole, which its ScrollTo also does:
+// it is refreshed only when the number of rows changed.
 type rows struct {
 	widget.List
 	view    *View
 	focused bool
-	shown   map[*row]widget.ListItemID // rows that exist, and what they show now
+	shown   map[*row]widget.ListItemID // rows in or near sight, and what they show now
 }
 
 func newRows(v *View) *rows {
@@ -42,8 +44,8 @@ func newRows(v *View) *rows {
 	return r
 }
 
-// update draws the rows in sight. Refreshing the whole list costs much more and is needed only when the
-// number of rows changed.
+// update draws the rows in sight, and forgets those that are not, so that what the toolkit threw away is not kept. Refreshing the
+// whole list costs much more and is needed only when the number of rows changed.
 func (r *rows) update(length bool) {
 	if length {
 		clear(r.shown)
@@ -51,10 +53,34 @@ func (r *rows) update(length bool) {
 		return
 	}
 	for item, i := range r.shown {
-		if i < len(r.view.rows) && item.Visible() {
+		if i >= len(r.view.rows) || !r.near(i) {
+			delete(r.shown, item)
+			continue
+		}
+		if item.Visible() {
 			d := r.view.rows[i]
 			item.show(d, r.view.Selection.Has(d.ID), r.focused && r.view.Selection.Cursor() == d.ID)
 		}
+	}
+}
+
+// pitch is how far apart rows begin: the toolkit leaves room for a line between them.
+func (r *rows) pitch() float32 { return rowHeight + stock.SizeForWidget(stock.SizeNamePadding, r) }
+
+// near says whether a row is in sight, or will be at the next step.
+func (r *rows) near(i widget.ListItemID) bool {
+	top, seen := float32(i)*r.pitch(), r.GetScrollOffset()
+	return top+2*r.pitch() >= seen && top <= seen+r.Size().Height+r.pitch()
+}
+
+// reveal scrolls no farther than it takes to see a row.
+func (r *rows) reveal(i widget.ListItemID) {
+	top, seen := float32(i)*r.pitch(), r.GetScrollOffset()
+	switch room := r.Size().Height; {
+	case top < seen:
+		r.ScrollToOffset(top)
+	case top+rowHeight > seen+room:
+		r.ScrollToOffset(top + rowHeight - room)
 	}
 }
 
@@ -80,7 +106,7 @@ func (r *rows) TypedKey(e *fyne.KeyEvent) {
 	}
 	if by, ok := steps[e.Name]; ok {
 		if at := v.Selection.Step(v.rows, by, extend); at >= 0 {
-			r.ScrollTo(at)
+			r.reveal(at)
 		}
 		v.changed()
 		return
