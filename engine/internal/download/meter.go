@@ -13,15 +13,18 @@ type mark struct {
 	edge, peers, sent int64
 }
 
-const meterWindow = 2 * time.Second
+const (
+	meterWindow = 2 * time.Second        // what people are shown
+	meterQuick  = 500 * time.Millisecond // what tells that a source has less to do
+)
 
 func (m *meter) add(at time.Time, edge, peers, sent int64) {
 	m.marks[m.n%len(m.marks)] = mark{at, edge, peers, sent}
 	m.n++
 }
 
-// rates returns bytes a second over about the last meterWindow.
-func (m *meter) rates() (edge, peers, sent float64) {
+// rates returns bytes a second over about the last window.
+func (m *meter) rates(window time.Duration) (edge, peers, sent float64) {
 	if m.n < 2 {
 		return 0, 0, 0
 	}
@@ -29,7 +32,7 @@ func (m *meter) rates() (edge, peers, sent float64) {
 	first := last
 	for i := m.n - 2; i >= 0 && i > m.n-1-len(m.marks); i-- {
 		first = m.marks[i%len(m.marks)]
-		if last.at.Sub(first.at) >= meterWindow {
+		if last.at.Sub(first.at) >= window {
 			break
 		}
 	}

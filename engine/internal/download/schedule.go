@@ -10,10 +10,11 @@ import (
 
 // view is what the scheduler sees.
 func (t *transfer) view() hybrid.View {
-	edgeRate, peerRate, _ := t.meter.rates()
+	edgeRate, peerRate, _ := t.meter.rates(meterWindow)
 	t.peerBest = max(peerRate, t.peerBest*peerFade)
+	_, quick, _ := t.meter.rates(meterQuick)
 	return hybrid.View{RunLength: 1, Pieces: t.pieces, Done: t.done, Mine: t.mine, PieceLength: t.geo.unit, Cursor: t.cursor, Allowance: t.allowance,
-		EdgeRate: max(edgeRate, t.pacer.AloneRate()/2), PeerRate: peerRate, Peers: t.counted.Delivering, UnderWay: t.claims,
+		EdgeRate: max(edgeRate, t.pacer.AloneRate()/2), PeerRate: min(peerRate, quick), Peers: t.counted.Delivering, UnderWay: t.claims,
 		Swarming: t.swarm != nil, StallTime: stallTime}
 }
 
@@ -86,7 +87,7 @@ func (t *transfer) lend(now time.Time) {
 		return
 	}
 	v := t.view()
-	v.EdgeRate, _, _ = t.meter.rates()
+	v.EdgeRate, _, _ = t.meter.rates(meterWindow)
 	v.PeerRate = t.peerBest // with nothing left to ask for, their rate says little
 	if now.Sub(t.edgeMoved) < edgeSilence && !hybrid.Lend(v) {
 		return

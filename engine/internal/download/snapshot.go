@@ -56,7 +56,7 @@ func (a *actor) snapshot() api.Download {
 		s.TotalBytes = s.VerifiedBytes
 		s.Shared = a.sharedNow()
 		if a.shared != nil && a.sharedAt.Peers > 0 {
-			_, _, up := a.sharedMeter.rates()
+			_, _, up := a.sharedMeter.rates(meterWindow)
 			s.Peers, s.UploadRate = a.sharedAt.Peers, int64(up)
 		}
 	case a.file != nil:
@@ -75,7 +75,7 @@ func (a *actor) snapshot() api.Download {
 
 func (a *actor) describeTransfer(s *api.Download, t *transfer) {
 	s.Active += time.Since(t.act.began).Seconds()
-	e, p, up := t.meter.rates()
+	e, p, up := t.meter.rates(meterWindow)
 	s.EdgeRate, s.PeerRate, s.UploadRate = int64(e), int64(p), int64(up)
 	s.Rate = s.EdgeRate + s.PeerRate
 	s.Peers = t.counted.Peers

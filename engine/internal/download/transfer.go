@@ -247,7 +247,7 @@ func (a *actor) look(t *transfer, now time.Time) {
 		Remaining: max(0, a.total()-a.file.Progress().VerifiedLength), Peers: totals.Delivering, EdgeAlive: t.edgeErr == nil})
 	if now.Sub(t.tracedAt) >= traceEvery && a.log.Enabled(a.ctx, slog.LevelDebug) {
 		t.tracedAt = now
-		e, p, _ := t.meter.rates()
+		e, p, _ := t.meter.rates(meterWindow)
 		a.log.Debug("pace", "allowance", math.Min(t.allowance, 1e12), "edge", int64(e), "peers", int64(p), "connected", totals.Peers,
 			"delivering", totals.Delivering, "claims", t.claims, "left", t.left)
 	}
