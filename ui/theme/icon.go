@@ -2,6 +2,7 @@ package theme
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 
 	"fyne.io/fyne/v2"
@@ -24,6 +25,10 @@ func Tinted(name string, c fyne.ThemeColorName) fyne.Resource {
 // symbols holds those that have been read: rows ask for the same few again and again while one scrolls.
 var symbols sync.Map
 
+// small draws a symbol of 960 units in a box of 24. The toolkit takes the units for pixels, however small it draws, and would
+// make 3.7 MB of garbage for each symbol that changes. Its reader of vectors takes a scale with one number for flat.
+var small = strings.NewReplacer(`viewBox="0 -960 960 960"`, `viewBox="0 -24 24 24"`, `<path `, `<path transform="scale(0.025,0.025)" `)
+
 func symbol(name string) fyne.Resource {
 	if known, ok := symbols.Load(name); ok {
 		return known.(fyne.Resource)
@@ -32,7 +37,7 @@ func symbol(name string) fyne.Resource {
 	if err != nil {
 		panic(fmt.Sprintf("no symbol %q in assets/icons", name))
 	}
-	r, _ := symbols.LoadOrStore(name, fyne.NewStaticResource(name+".svg", svg))
+	r, _ := symbols.LoadOrStore(name, fyne.NewStaticResource(name+".svg", []byte(small.Replace(string(svg)))))
 	return r.(fyne.Resource)
 }
 
