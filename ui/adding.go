@@ -68,7 +68,7 @@ func (u *UI) openAdd(o add.Offer) {
 	u.modal.OnClose(func() {
 		u.probing()
 		u.modal = nil
-		u.cfg.Window.Canvas().Focus(u.list.Focusable())
+		u.refocus()
 	})
 }
 

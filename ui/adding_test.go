@@ -73,7 +73,7 @@ func TestAFileOfLinks(t *testing.T) {
 	s.OpenLinks("file:///home/me/distro.meta4\n")
 	s.settle()
 	for _, o := range s.inSight() { // leave the first one out
-		if c, ok := o.(*widget.Check); ok && c.Text == "" && c.Checked {
+		if c, ok := o.(*kit.Check); ok && c.Text == "" && c.Checked {
 			test.Tap(c)
 			break
 		}
@@ -141,7 +141,7 @@ func TestToolsHaveTips(t *testing.T) {
 			if ok && tool.Tip == "" {
 				t.Errorf("%s: a button with a symbol alone has no tip", state.name)
 			}
-			if b, ok := o.(*widget.Button); ok && b.Text == "" {
+			if b, ok := o.(*kit.Button); ok && b.Text == "" {
 				t.Errorf("%s: a button shows neither text nor tip", state.name)
 			}
 		}
@@ -161,7 +161,7 @@ func TestSortingIsAlwaysInReach(t *testing.T) {
 				if strings.HasPrefix(o.Tip, "Sort the list") {
 					test.Tap(o)
 				}
-			case *widget.Button:
+			case *kit.Button:
 				if o.Text == "In queue order" {
 					test.Tap(o)
 				}

@@ -192,7 +192,7 @@ func (u *UI) remove(ctx context.Context, id string, file bool) error {
 func (u *UI) showModal(title string, width float32, content fyne.CanvasObject, buttons ...fyne.CanvasObject) {
 	u.closeModal()
 	u.modal = kit.ShowModal(u.cfg.Window.Canvas(), title, width, content, buttons...)
-	u.modal.OnClose(func() { u.modal = nil; u.cfg.Window.Canvas().Focus(u.list.Focusable()) })
+	u.modal.OnClose(func() { u.modal = nil; u.refocus() })
 }
 
 // closeModal closes the dialog that is open and says whether one was.

@@ -56,6 +56,9 @@ func (u *UI) typedKey(e *fyne.KeyEvent) {
 	case fyne.KeyF5:
 		u.tick()
 	case fyne.KeyDown, fyne.KeyUp:
+		if u.page != pageDownloads {
+			return
+		}
 		u.cfg.Window.Canvas().Focus(u.list.Focusable())
 		u.list.Focusable().TypedKey(e)
 	}

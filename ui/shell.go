@@ -154,7 +154,7 @@ func (s *sidebar) show(t model.Totals, sharing api.SharingStatus, p page) {
 // banner is a strip above the page that says what is wrong with the service, with the button that helps.
 type banner struct {
 	text   *kit.Words
-	button *widget.Button
+	button *kit.Button
 	root   *fyne.Container
 }
 

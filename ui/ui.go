@@ -298,14 +298,17 @@ func (u *UI) offerWelcome() {
 		u.prefer(u.prefs)
 		u.first.RemoveAll()
 		u.first.Hide()
+		u.refocus()
 	}}, u.status.Settings, u.locks)
 	u.first.Objects = []fyne.CanvasObject{kit.NewPanel("background", 0), u.welcome.Object()}
 	u.first.Show()
 	u.first.Refresh()
+	u.welcome.Focus()
 }
 
 // turnTo shows a page.
 func (u *UI) turnTo(p page) {
+	turned := u.page != p
 	u.page = p
 	for i, o := range u.pages {
 		if page(i) == p {
@@ -314,8 +317,20 @@ func (u *UI) turnTo(p page) {
 			o.Hide()
 		}
 	}
+	if _, nav := u.cfg.Window.Canvas().Focused().(*kit.NavItem); turned && (!nav || p == pageDownloads) {
+		u.refocus()
+	}
 	u.beats = 0
 	u.refresh()
+}
+
+// refocus gives the keyboard to the page in sight: Space and Delete must never reach a list that nobody sees.
+func (u *UI) refocus() {
+	if u.page == pageDownloads {
+		u.cfg.Window.Canvas().Focus(u.list.Focusable())
+	} else {
+		u.cfg.Window.Canvas().Unfocus()
+	}
 }
 
 // selected is called when the selection changed.

@@ -6,11 +6,12 @@ import (
 	"testing"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/storage"
 	"fyne.io/fyne/v2/test"
-	"fyne.io/fyne/v2/widget"
 
 	"github.com/tributary-dl/tributary/engine/api"
+	"github.com/tributary-dl/tributary/ui/kit"
 	"github.com/tributary-dl/tributary/ui/model"
 )
 
@@ -18,7 +19,7 @@ import (
 func (s *stage) press(t *testing.T, text string) {
 	t.Helper()
 	for _, o := range s.inSight() {
-		if b, ok := o.(*widget.Button); ok && b.Text == text {
+		if b, ok := o.(*kit.Button); ok && b.Text == text {
 			test.Tap(b)
 			s.settle()
 			return
@@ -122,7 +123,7 @@ func TestBadPastes(t *testing.T) {
 
 func (s *stage) submitDisabled() bool {
 	for _, o := range s.inSight() {
-		if b, ok := o.(*widget.Button); ok && b.Text == "Download" {
+		if b, ok := o.(*kit.Button); ok && b.Text == "Download" {
 			return b.Disabled()
 		}
 	}
@@ -179,9 +180,9 @@ func TestFirstRunAsksAboutSharing(t *testing.T) {
 	if !s.first.Visible() {
 		t.Fatal("the first-run screens are not shown")
 	}
-	for _, button := range []string{"Next", "Next", "Start"} {
-		s.press(t, button)
-	}
+	s.press(t, "Next")
+	s.key(fyne.KeyReturn)
+	s.press(t, "Start")
 	if s.first.Visible() || len(s.saved) != 1 || !s.saved[0].Welcomed {
 		t.Errorf("after the last screen: visible %v, saved %+v", s.first.Visible(), s.saved)
 	}
@@ -206,6 +207,87 @@ func TestTableOfKeys(t *testing.T) {
 		s.tell(running)
 		b.action(s.UI)
 		s.settle()
+	}
+}
+
+// Escape leaves a page and a dialog from whatever widget has the focus.
+func TestEscapeFromEveryFocus(t *testing.T) {
+	open := map[string]func(*stage){
+		"settings": func(s *stage) { s.turnTo(pageSettings) },
+		"sharing":  func(s *stage) { s.turnTo(pageSharing) },
+		"a dialog": func(s *stage) { s.OpenLinks("https://example.com/a.iso") },
+	}
+	for name, show := range open {
+		s := newStage(t, large, welcomed)
+		s.tell(running)
+		show(s)
+		s.settle()
+		for _, o := range s.inSight() {
+			focusable, ok := o.(fyne.Focusable)
+			if d, can := o.(fyne.Disableable); !ok || can && d.Disabled() {
+				continue
+			}
+			s.window.Canvas().Focus(focusable)
+			if s.window.Canvas().Focused() != focusable {
+				continue // below a dialog
+			}
+			s.key(fyne.KeyEscape)
+			if s.page != pageDownloads || s.modal != nil {
+				t.Errorf("%s: Escape in a %T leaves nothing", name, o)
+			}
+			show(s)
+			s.settle()
+			if s.modal != nil {
+				break // its widgets are others now; those of dialogs are those of pages
+			}
+		}
+	}
+}
+
+// On other pages the keys of the list do nothing to a download that nobody sees.
+func TestKeysStayOnTheirPage(t *testing.T) {
+	for _, away := range []func(*stage){
+		func(s *stage) { s.turnTo(pageSettings) },
+		func(s *stage) { s.turnTo(pageSharing); s.askDelete(held[0]); s.closeModal() },
+	} {
+		s := newStage(t, large, welcomed)
+		s.tell(running)
+		s.window.Canvas().Focus(s.list.Focusable())
+		s.list.Select("run")
+		away(s)
+		for _, k := range []fyne.KeyName{fyne.KeyDown, fyne.KeySpace, fyne.KeyDelete, fyne.KeyReturn} {
+			s.key(k)
+		}
+		if got := s.service.log(); got != "" || s.modal != nil || s.page == pageDownloads {
+			t.Errorf("keys meant for another page ask for %q, open a dialog: %v, turn to page %v", got, s.modal != nil, s.page)
+		}
+		s.key(fyne.KeyEscape)
+		s.key(fyne.KeySpace)
+		if got := s.service.log(); got != "pause run" {
+			t.Errorf("back at the list, Space asks for %q", got)
+		}
+	}
+}
+
+// Another download is shown from its top: what the last one was scrolled to may not be there.
+func TestDetailBeginsAtItsTop(t *testing.T) {
+	s := newStage(t, large, welcomed)
+	s.tell(running, paused)
+	var scroll *container.Scroll
+	visit(s.close.Object(), func(o fyne.CanvasObject) {
+		if found, ok := o.(*container.Scroll); ok && scroll == nil {
+			scroll = found
+		}
+	})
+	s.list.Select("run")
+	s.settle()
+	for _, next := range []func(){func() { s.list.Select("pause") }, func() { s.list.ClearSelection() }} {
+		scroll.ScrollToBottom()
+		next()
+		s.settle()
+		if scroll.Offset.Y != 0 {
+			t.Errorf("what is shown next is scrolled by %.0f", scroll.Offset.Y)
+		}
 	}
 }
 

@@ -12,7 +12,6 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/test"
-	"fyne.io/fyne/v2/widget"
 
 	"github.com/tributary-dl/tributary/assets/translations"
 	"github.com/tributary-dl/tributary/engine/api"
@@ -208,7 +207,7 @@ func TestNothingIsClipped(t *testing.T) {
 func checkClipping(t *testing.T, where string, root fyne.CanvasObject, ours map[string]bool) {
 	visit(root, func(o fyne.CanvasObject) {
 		switch o := o.(type) {
-		case *widget.Button:
+		case *kit.Button:
 			if o.Size().Width+0.5 < o.MinSize().Width {
 				t.Errorf("%s: the button %q is %.0f wide and needs %.0f", where, o.Text, o.Size().Width, o.MinSize().Width)
 			}

@@ -48,10 +48,11 @@ type Dialog struct {
 	dir      *kit.Entry
 	name     *kit.Entry
 	checksum *kit.Entry
+	ofOne    []fyne.CanvasObject // what the form asks of one file alone
 	sumLine  *kit.Text
 	priority *kit.Segmented
-	later    *widget.Check
-	submit   *widget.Button
+	later    *kit.Check
+	submit   *kit.Button
 	refused  []model.Refusal
 	wishes   []model.Wish
 	fromFile bool
@@ -62,7 +63,7 @@ func Show(over fyne.Canvas, do Actions, o Offer, dir string) *Dialog {
 	d := &Dialog{do: do, links: kit.NewLines("https://", 3), verdict: kit.Sentence("", true), previews: newPreviews(), dir: kit.NewEntry(""),
 		name: kit.NewEntry(lang.L("as the server says")), checksum: kit.NewEntry(lang.L("SHA-256 or another, if the site shows one")),
 		sumLine:  kit.Small("", theme.Muted),
-		priority: kit.NewSegmented(lang.L("First"), lang.L("Normal"), lang.L("Last")), later: widget.NewCheck(lang.L("Only add it, start later"), nil)}
+		priority: kit.NewSegmented(lang.L("First"), lang.L("Normal"), lang.L("Last")), later: kit.NewCheck(lang.L("Only add it, start later"), nil)}
 	d.priority.Set(1)
 	d.dir.SetText(dir)
 	d.fromFile = len(o.Wishes) > 0
@@ -105,7 +106,8 @@ func (d *Dialog) form() fyne.CanvasObject {
 	choose := kit.NewTool(lang.L("Choose a folder"), "folder_open", func() { d.do.ChooseFolder(d.dir.SetText) })
 	form := container.New(layout.NewFormLayout(), label(lang.L("Save in")), container.NewBorder(nil, nil, nil, choose, d.dir))
 	if !d.fromFile { // a file has its own names and checksums
-		form.Objects = append(form.Objects, label(lang.L("Name")), d.name, label(lang.L("Checksum")), kit.Column(2, d.checksum, d.sumLine))
+		d.ofOne = []fyne.CanvasObject{label(lang.L("Name")), d.name, label(lang.L("Checksum")), kit.Column(2, d.checksum, d.sumLine)}
+		form.Objects = append(form.Objects, d.ofOne...)
 	}
 	form.Objects = append(form.Objects, label(lang.L("Place in queue")), container.NewHBox(kit.Fixed(d.priority, 36*theme.Space)))
 	return form
@@ -160,8 +162,8 @@ func (d *Dialog) tell() {
 		d.sumLine.Paint("", theme.Muted)
 	}
 	kit.SetVisible(d.sumLine, d.sumLine.Content() != "")
-	for _, e := range []*kit.Entry{d.name, d.checksum} { // they belong to one file
-		kit.SetEnabled(e, one)
+	for _, o := range d.ofOne {
+		kit.SetVisible(o, len(d.wishes) < 2)
 	}
 	kit.SetEnabled(d.submit, d.previews.chosen() > 0 && (sumOK || !one) && d.dir.Text != "")
 	if d.Modal != nil {
@@ -188,6 +190,9 @@ func (d *Dialog) understood() (text string, importance widget.Importance) {
 	r := d.refused[0]
 	if r.Reason != model.ReasonEmpty {
 		importance = widget.DangerImportance
+		if len(d.wishes) > 0 { // the others are downloaded all the same
+			importance = widget.WarningImportance
+		}
 	}
 	if text != "" {
 		text += "\n"

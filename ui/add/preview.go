@@ -37,7 +37,7 @@ type answer struct {
 
 // preview is one row.
 type preview struct {
-	check       *widget.Check // hidden where there is nothing to choose
+	check       *kit.Check // hidden where there is nothing to choose
 	icon        *widget.Icon
 	name, facts *kit.Text
 	problem     *kit.Words
@@ -127,7 +127,7 @@ func (p *previews) chosen() (n int) {
 
 func newPreview(changed func()) *preview {
 	r := &preview{icon: widget.NewIcon(nil), name: kit.Title(""), facts: kit.Small("", theme.Muted), problem: kit.Sentence("", false).Small()}
-	r.check = widget.NewCheck("", nil)
+	r.check = kit.NewCheck("", nil)
 	r.check.Checked = true
 	r.check.OnChanged = func(bool) { changed() }
 	r.problem.Hide()

@@ -11,7 +11,6 @@ import (
 	"fyne.io/fyne/v2/lang"
 	"fyne.io/fyne/v2/layout"
 	stock "fyne.io/fyne/v2/theme"
-	"fyne.io/fyne/v2/widget"
 
 	"github.com/tributary-dl/tributary/engine/api"
 	"github.com/tributary-dl/tributary/ui/kit"
@@ -38,7 +37,7 @@ type View struct {
 	problem                  *fyne.Container
 	problemTitle             *kit.Text
 	problemText              *kit.Words
-	retry                    *widget.Button
+	retry                    *kit.Button
 	rate, edgeRate, peerRate *kit.Text
 	peak                     *kit.Text
 	graph                    *kit.Graph
@@ -53,6 +52,8 @@ type View struct {
 	timeline                 *table
 	timeCard                 fyne.CanvasObject
 	why                      *kit.Words
+	scroll                   *container.Scroll
+	shown                    string // whose parts are in sight; "" is all downloads
 	root                     fyne.CanvasObject
 }
 
@@ -64,8 +65,8 @@ func New(do Actions) *View {
 	head := container.NewBorder(nil, nil, v.back, nil, kit.Middle(kit.Column(2, v.name, v.sub)))
 
 	cards := kit.Column(theme.Space*3/2, v.problemCard(), v.speedCard(), v.piecesCard(), v.sourcesCard(), v.factsCard(), v.timelineCard())
-	scroll := container.NewVScroll(kit.Pad(cards, theme.Space/2, theme.Space))
-	v.root = container.NewBorder(kit.Pad(kit.Tall(head, 5*theme.Space), theme.Space*3/2, theme.Space), nil, nil, nil, scroll)
+	v.scroll = container.NewVScroll(kit.Pad(cards, theme.Space/2, theme.Space))
+	v.root = container.NewBorder(kit.Pad(kit.Tall(head, 5*theme.Space), theme.Space*3/2, theme.Space), nil, nil, nil, v.scroll)
 	return v
 }
 
@@ -153,6 +154,15 @@ func (v *View) ShowAll(t model.Totals, h *model.History) {
 	for _, card := range []fyne.CanvasObject{v.problem, v.pieceCard, v.sourceCard, v.factCard, v.timeCard} {
 		card.Hide()
 	}
+	v.turnTo("")
+}
+
+// turnTo begins at the top when another download, or all of them, come into sight: what has been scrolled to may not be there.
+func (v *View) turnTo(id string) {
+	if v.shown != id {
+		v.shown = id
+		v.scroll.ScrollToTop()
+	}
 }
 
 // Show shows one download. Until the service has answered with the details, only the snapshot in d is filled.
@@ -167,6 +177,7 @@ func (v *View) Show(d *api.Detail, h *model.History) {
 	v.facts.show(&d.Download)
 	v.showTimeline(d)
 	kit.SetVisible(v.factCard, true)
+	v.turnTo(d.ID)
 }
 
 func (v *View) sayWhy(text string) {
@@ -226,7 +237,11 @@ func (v *View) showSources(d *api.Detail) {
 		if s.Kind != "edge" {
 			color = theme.Peers
 		}
-		lines = append(lines, []cell{{s.Name, color}, {say.Join(say.Path(s), say.Source(s)), theme.Muted}, {say.Bytes(s.Received), ""}, {say.Rate(s.Rate), ""}})
+		how := say.Path(s)
+		if s.Rate == 0 { // else its speed says what it does, and there is little room
+			how = say.Join(how, say.Source(s))
+		}
+		lines = append(lines, []cell{{s.Name, color}, {how, theme.Muted}, {say.Bytes(s.Received), ""}, {say.Rate(s.Rate), ""}})
 	}
 	v.sources.show(lines)
 }
@@ -247,8 +262,8 @@ type facts struct {
 	root  *fyne.Container
 	copy  func(string)
 	table *table
-	link  *widget.Button
-	sum   *widget.Button
+	link  *kit.Button
+	sum   *kit.Button
 	d     api.Download
 }
 

@@ -5,7 +5,8 @@ import (
 	"fyne.io/fyne/v2/widget"
 )
 
-// Entry is a text field that a keyboard can leave: Tab goes on even when it has several lines, Escape is reported.
+// Entry is a text field that a keyboard can leave: Tab goes on even when it has several lines, Escape is reported, or handed to
+// the window.
 type Entry struct {
 	widget.Entry
 	OnEscape func()
@@ -37,5 +38,7 @@ func (e *Entry) TypedKey(k *fyne.KeyEvent) {
 		e.OnEscape()
 		return
 	}
-	e.Entry.TypedKey(k)
+	if !Escaped(e, k) {
+		e.Entry.TypedKey(k)
+	}
 }

@@ -58,27 +58,3 @@ func (m *Modal) Close() {
 		m.onClose()
 	}
 }
-
-// Primary returns the button that does what a dialog or a page is for.
-func Primary(text, symbol string, tapped func()) *widget.Button {
-	return button(text, symbol, widget.HighImportance, tapped)
-}
-
-// Plain returns a button; an empty symbol draws none.
-func Plain(text, symbol string, tapped func()) *widget.Button {
-	return button(text, symbol, widget.MediumImportance, tapped)
-}
-
-// Quiet returns a button without a ground of its own, often a symbol alone.
-func Quiet(text, symbol string, tapped func()) *widget.Button {
-	return button(text, symbol, widget.LowImportance, tapped)
-}
-
-func button(text, symbol string, importance widget.Importance, tapped func()) *widget.Button {
-	b := &widget.Button{Text: text, Importance: importance, OnTapped: tapped}
-	if symbol != "" {
-		b.Icon = theme.Icon(symbol)
-	}
-	b.ExtendBaseWidget(b)
-	return b
-}

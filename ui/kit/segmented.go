@@ -103,6 +103,9 @@ func (s *Segmented) TypedRune(rune) {}
 
 // TypedKey implements fyne.Focusable.
 func (s *Segmented) TypedKey(e *fyne.KeyEvent) {
+	if Escaped(s, e) {
+		return
+	}
 	switch e.Name {
 	case fyne.KeyLeft:
 		s.choose(s.chosen - 1)
@@ -115,6 +118,9 @@ func (s *Segmented) TypedKey(e *fyne.KeyEvent) {
 func (s *Segmented) CreateRenderer() fyne.WidgetRenderer {
 	return widget.NewSimpleRenderer(container.NewStack(s.ground, Pad(s.root, 3, 3)))
 }
+
+// foldedNav is the width below which an entry of the navigation shows its symbol alone.
+const foldedNav = 8 * theme.Space
 
 // NavItem is an entry of the navigation: a symbol, a name, a count. When there is little room it shows the symbol alone.
 type NavItem struct {
@@ -129,6 +135,7 @@ type NavItem struct {
 	selected bool
 	focused  bool
 	hovered  bool
+	tip      tip
 }
 
 // NewNavItem returns an entry.
@@ -173,16 +180,29 @@ func (n *NavItem) paint() {
 }
 
 // Tapped implements fyne.Tappable.
-func (n *NavItem) Tapped(*fyne.PointEvent) { n.OnTapped() }
+func (n *NavItem) Tapped(*fyne.PointEvent) {
+	n.tip.end(n)
+	n.OnTapped()
+}
 
 // MouseIn implements desktop.Hoverable.
-func (n *NavItem) MouseIn(*desktop.MouseEvent) { n.hovered = true; n.paint() }
+func (n *NavItem) MouseIn(*desktop.MouseEvent) {
+	n.hovered = true
+	n.paint()
+	if n.Size().Width < foldedNav {
+		n.tip.await(n, n.name.Content())
+	}
+}
 
 // MouseMoved implements desktop.Hoverable.
 func (n *NavItem) MouseMoved(*desktop.MouseEvent) {}
 
 // MouseOut implements desktop.Hoverable.
-func (n *NavItem) MouseOut() { n.hovered = false; n.paint() }
+func (n *NavItem) MouseOut() {
+	n.hovered = false
+	n.paint()
+	n.tip.end(n)
+}
 
 // FocusGained implements fyne.Focusable.
 func (n *NavItem) FocusGained() { n.focused = true; n.paint() }
@@ -195,7 +215,7 @@ func (n *NavItem) TypedRune(rune) {}
 
 // TypedKey implements fyne.Focusable.
 func (n *NavItem) TypedKey(e *fyne.KeyEvent) {
-	if e.Name == fyne.KeySpace || e.Name == fyne.KeyReturn || e.Name == fyne.KeyEnter {
+	if !Escaped(n, e) && presses(e) {
 		n.OnTapped()
 	}
 }

@@ -80,11 +80,35 @@ func tipsAbove(o fyne.CanvasObject) *Tips {
 	return nil
 }
 
+// tip is what one object says when the pointer rests on it.
+type tip struct{ wait *fyne.Animation }
+
+// await shows the text once the pointer has rested. An animation waits instead of a timer: it stays on the goroutine of
+// the user interface.
+func (t *tip) await(of fyne.CanvasObject, text string) {
+	t.wait = fyne.NewAnimation(tipAfter, func(done float32) {
+		if tips := tipsAbove(of); done == 1 && tips != nil {
+			tips.show(text, of)
+		}
+	})
+	t.wait.Start()
+}
+
+func (t *tip) end(of fyne.CanvasObject) {
+	if t.wait != nil {
+		t.wait.Stop()
+		t.wait = nil
+	}
+	if tips := tipsAbove(of); tips != nil {
+		tips.hide()
+	}
+}
+
 // Tool is a button that shows a symbol alone, and says what it does when the pointer rests on it.
 type Tool struct {
-	widget.Button
-	Tip  string
-	wait *fyne.Animation
+	Button
+	Tip string
+	tip tip
 }
 
 // NewTool returns a quiet button with a tip.
@@ -95,35 +119,27 @@ func NewTool(tip, symbol string, tapped func()) *Tool {
 	return t
 }
 
-// MouseIn implements desktop.Hoverable. An animation waits instead of a timer: it stays on the goroutine of the user interface.
+// MouseIn implements desktop.Hoverable.
 func (t *Tool) MouseIn(e *desktop.MouseEvent) {
 	t.Button.MouseIn(e)
-	t.wait = fyne.NewAnimation(tipAfter, func(done float32) {
-		if tips := tipsAbove(t); done == 1 && tips != nil {
-			tips.show(t.Tip, t)
-		}
-	})
-	t.wait.Start()
+	t.tip.await(t, t.Tip)
 }
 
 // MouseOut implements desktop.Hoverable.
 func (t *Tool) MouseOut() {
 	t.Button.MouseOut()
-	t.quiet()
+	t.tip.end(t)
 }
 
 // Tapped implements fyne.Tappable.
 func (t *Tool) Tapped(e *fyne.PointEvent) {
-	t.quiet()
+	t.tip.end(t)
 	t.Button.Tapped(e)
 }
 
-func (t *Tool) quiet() {
-	if t.wait != nil {
-		t.wait.Stop()
-		t.wait = nil
-	}
-	if tips := tipsAbove(t); tips != nil {
-		tips.hide()
+// TypedKey implements fyne.Focusable.
+func (t *Tool) TypedKey(e *fyne.KeyEvent) {
+	if !Escaped(t, e) && presses(e) {
+		t.Tapped(nil)
 	}
 }

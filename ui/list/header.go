@@ -3,7 +3,6 @@ package list
 import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/widget"
 
 	"github.com/tributary-dl/tributary/ui/kit"
 	"github.com/tributary-dl/tributary/ui/theme"
@@ -11,13 +10,13 @@ import (
 
 // folding is a button that shows its symbol alone, with a tip, where there is no room for its text.
 type folding struct {
-	full *widget.Button
+	full *kit.Button
 	tool *kit.Tool
 	tip  string // instead of the button's text
 	root *fyne.Container
 }
 
-func newFolding(full *widget.Button, tip string) *folding {
+func newFolding(full *kit.Button, tip string) *folding {
 	f := &folding{full: full, tip: tip, tool: kit.NewTool("", "add", full.OnTapped)}
 	f.tool.Importance, f.tool.Icon = full.Importance, full.Icon
 	f.root = container.NewStack(full, f.tool)

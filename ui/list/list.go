@@ -167,7 +167,7 @@ type inviting struct {
 	root  *fyne.Container
 	title *kit.Text
 	text  *kit.Words
-	add   *widget.Button
+	add   *kit.Button
 }
 
 func newInviting(add func()) *inviting {

@@ -239,6 +239,9 @@ func (s *settled) FocusLost() { s.focused = false; s.Entry.FocusLost(); s.take()
 
 // TypedKey implements fyne.Focusable.
 func (s *settled) TypedKey(k *fyne.KeyEvent) {
+	if kit.Escaped(s, k) {
+		return
+	}
 	if k.Name == fyne.KeyReturn || k.Name == fyne.KeyEnter {
 		s.take()
 		return
@@ -251,7 +254,12 @@ func (v *View) text(name, title, hint string, value func(api.Settings) string, p
 }
 
 func (v *View) number(name, title string, value func(api.Settings) int, patch func(int) api.SettingsPatch) fyne.CanvasObject {
-	return v.entry(name, title, lang.L("no limit"), nil, func(s api.Settings) string { return strconv.Itoa(value(s)) }, func(t string) (api.SettingsPatch, string) {
+	return v.entry(name, title, lang.L("no limit"), nil, func(s api.Settings) string {
+		if n := value(s); n > 0 {
+			return strconv.Itoa(n)
+		}
+		return "" // a bare 0 would read as "none"
+	}, func(t string) (api.SettingsPatch, string) {
 		n, err := strconv.Atoi(t)
 		if t != "" && err != nil {
 			return api.SettingsPatch{}, lang.L("Type a whole number.")
@@ -313,7 +321,7 @@ func (v *View) themeChoice() fyne.CanvasObject {
 
 // toggle is a setting that is on or off.
 func (v *View) toggle(name, title, text string, value func(api.Settings) bool, patch func(bool) api.SettingsPatch) fyne.CanvasObject {
-	c := widget.NewCheck(text, nil)
+	c := kit.NewCheck(text, nil)
 	remark := v.add(name, func(s api.Settings) {
 		if on := value(s); c.Checked != on {
 			c.Checked = on // SetChecked would report it as a change of the user's
@@ -339,7 +347,7 @@ func (v *View) battery() fyne.CanvasObject {
 			names[i] = lang.L("Share above {{.percent}}%", map[string]any{"percent": level})
 		}
 	}
-	s := widget.NewSelect(names, nil)
+	s := kit.NewSelect(names, nil)
 	remark := v.add("battery_level", func(now api.Settings) {
 		at := slices.IndexFunc(batteryLevels, func(level int) bool { return level <= now.BatteryLevel })
 		if name := names[max(at, 0)]; s.Selected != name {
@@ -361,7 +369,7 @@ func (v *View) scaleChoice() fyne.CanvasObject {
 			chosen = i + 1
 		}
 	}
-	s := widget.NewSelect(names, nil)
+	s := kit.NewSelect(names, nil)
 	s.SetSelectedIndex(chosen)
 	s.OnChanged = func(string) {
 		v.prefs.Scale = 0
@@ -388,7 +396,7 @@ func (v *View) languageChoice() fyne.CanvasObject {
 		}
 	}
 	below := newRemark()
-	s := widget.NewSelect(names, nil)
+	s := kit.NewSelect(names, nil)
 	s.SetSelectedIndex(chosen)
 	s.OnChanged = func(string) {
 		v.prefs.Language = ""
@@ -402,7 +410,7 @@ func (v *View) languageChoice() fyne.CanvasObject {
 }
 
 func (v *View) check(title, text string, on bool, changed func(bool)) fyne.CanvasObject {
-	c := widget.NewCheck(text, nil)
+	c := kit.NewCheck(text, nil)
 	c.SetChecked(on)
 	c.OnChanged = changed
 	return line(title, c, nil)

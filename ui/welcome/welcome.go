@@ -30,8 +30,8 @@ type View struct {
 	step  int
 	steps []fyne.CanvasObject
 	count *kit.Text
-	back  *widget.Button
-	next  *widget.Button
+	back  *kit.Button
+	next  *kit.Button
 	locks model.Locks
 	root  fyne.CanvasObject
 }
@@ -40,6 +40,7 @@ type View struct {
 func New(do Actions, s api.Settings, locks model.Locks) *View {
 	v := &View{do: do, locks: locks, dir: kit.NewEntry(""), share: kit.NewSegmented(say.Sharing(api.SharingOff), say.Sharing(api.SharingLAN), say.Sharing(api.SharingOn)), count: kit.Small("", theme.Muted)}
 	v.dir.SetText(s.Dir)
+	v.dir.OnSubmitted = func(string) { v.turn(v.step + 1) }
 	choose := kit.NewTool(lang.L("Choose a folder"), "folder_open", func() { do.ChooseFolder(v.dir.SetText) })
 	if locks["dir"] != "" {
 		v.dir.Disable()
@@ -72,6 +73,13 @@ func screen(title, text string, control fyne.CanvasObject) fyne.CanvasObject {
 // Object is what a window shows.
 func (v *View) Object() fyne.CanvasObject { return v.root }
 
+// Focus puts the keyboard on the button that goes on, once the screens are in a window.
+func (v *View) Focus() {
+	if canvas := fyne.CurrentApp().Driver().CanvasForObject(v.next); canvas != nil {
+		canvas.Focus(v.next)
+	}
+}
+
 func (v *View) turn(step int) {
 	if step == len(v.steps) {
 		v.done()
@@ -96,6 +104,7 @@ func (v *View) turn(step int) {
 	} else {
 		v.next.SetText(lang.L("Next"))
 	}
+	v.Focus()
 }
 
 func (v *View) done() {
