@@ -44,6 +44,7 @@ var borders = []struct {
 	{"engine/api", []string{"app", "control", "engine/", "ui"}, "the shared words depend on nobody", false},
 	{"engine/localapi", []string{"ui", "engine/internal/", "control"}, "the API translates; it sees the engine through its own Service interface", false},
 	{"engine/client", []string{"ui", "control", "engine/internal/", "engine/localapi", "net/http"}, "clients stay small: they must link neither the service nor TLS", true},
+	{"engine/ownfile", []string{"app", "control", "engine/", "ui", "net"}, "a file is opened for whoever asks, and nothing else is done", true},
 	{"engine/pipe", []string{"app", "control", "engine/", "ui", "net/http"}, "a pipe carries bytes and does not know which", true},
 	{"app/desktop/tray", []string{"net/http", "crypto/", "app/config"}, "the tray runs all day and must stay small", true},
 	{"engine/internal/download", []string{"github.com/anacrolix/", "github.com/pion/", "go.etcd.io/bbolt", "net/http"},

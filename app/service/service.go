@@ -17,6 +17,10 @@ import (
 	"github.com/kardianos/service"
 )
 
+// windowsAccount is the account of the service on Windows, as in the installer: one without rights to users' files, in place of
+// the system's own, which has all. On Linux the unit says the like of it.
+const windowsAccount = `NT AUTHORITY\LocalService`
+
 // Name of the service at the service manager.
 const Name = "tributaryd"
 
@@ -100,11 +104,16 @@ func NewManager(o Options) (*Manager, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
+	account := "" // what the service manager takes by itself
+	if runtime.GOOS == "windows" {
+		account = windowsAccount
+	}
 	s, err := service.New(unused{}, &service.Config{
 		Name:        Name,
 		DisplayName: "Tributary",
 		Description: "Tributary download service",
 		Arguments:   o.Arguments,
+		UserName:    account,
 		Option: service.KeyValue{
 			"UserService":   o.User,
 			"SystemdScript": systemdUnit(o.User, program, o.Arguments),

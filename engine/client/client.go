@@ -214,7 +214,7 @@ func (c *Client) send(ctx context.Context, file *os.File, method, path string, b
 			return answer{}, fmt.Errorf("encode the request: %w", err)
 		}
 	}
-	conn, err := c.dial(ctx)
+	conn, err := c.dial(ctx, file != nil)
 	if err != nil {
 		return answer{}, dialFault(ctx, c.Socket, err)
 	}
@@ -240,15 +240,16 @@ func (c *Client) send(ctx context.Context, file *os.File, method, path string, b
 	return answer{r, hangUp}, nil
 }
 
-func (c *Client) dial(ctx context.Context) (net.Conn, error) {
+// dial connects to the service, for a call that hands a file over or not.
+func (c *Client) dial(ctx context.Context, handing bool) (net.Conn, error) {
 	if c.Dial != nil {
 		return c.Dial(ctx)
 	}
-	conn, err := dialSocket(ctx, c.Socket)
+	conn, err := dialSocket(ctx, c.Socket, handing)
 	if err == nil || c.Else == "" || ctx.Err() != nil {
 		return conn, err
 	}
-	if other, otherErr := dialSocket(ctx, c.Else); otherErr == nil {
+	if other, otherErr := dialSocket(ctx, c.Else, handing); otherErr == nil {
 		return other, nil
 	}
 	return nil, err

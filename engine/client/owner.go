@@ -113,7 +113,7 @@ func numbered(name string, n int) string {
 // checked it; but it is our user's folder.
 func acceptable(name string) error {
 	switch {
-	case name == "" || len(name) > 255 || !utf8.ValidString(name) || name[0] == '.',
+	case name == "" || len(name) > 255 || !utf8.ValidString(name) || name[0] == '.', !filepath.IsLocal(name),
 		strings.ContainsAny(name, `/\`), strings.ContainsFunc(name, unicode.IsControl), strings.HasSuffix(name, partSuffix):
 		return fmt.Errorf("%q is not a name for a file", name)
 	}

@@ -32,15 +32,15 @@ func (s *Server) addFor(ctx context.Context, request api.AddRequest) (api.Downlo
 	if !s.machine {
 		return s.service.Add(ctx, request)
 	}
-	file, err := fileOf(ctx, request.Dir, request.Part)
+	file, err := fileOf(ctx, request.Dir, request.Part, false)
 	if err != nil {
 		return api.Download{}, err
 	}
 	return s.service.AddFor(ctx, callerOf(ctx).id, file, request)
 }
 
-// takeFile returns the handler of a call that an open file comes with.
-func (s *Server) takeFile(give func(Service, context.Context, string, *os.File, string) error) http.HandlerFunc {
+// takeFile returns the handler of a call that an open file comes with, finished or not.
+func (s *Server) takeFile(finished bool, give func(Service, context.Context, string, *os.File, string) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var request api.FileRequest
 		if !decode(w, r, &request) {
@@ -56,7 +56,7 @@ func (s *Server) takeFile(give func(Service, context.Context, string, *os.File, 
 		if detail.Errand != nil {
 			dir = detail.Errand.Dir
 		}
-		file, err := fileOf(r.Context(), dir, request.Name)
+		file, err := fileOf(r.Context(), dir, request.Name, finished)
 		if err == nil {
 			err = give(s.service, r.Context(), id, file, request.Name)
 		}

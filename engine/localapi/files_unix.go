@@ -74,7 +74,7 @@ func (c *unixConn) keep(f *os.File) bool {
 	return true
 }
 
-func (c *unixConn) takeFile(_, _ string) (*os.File, error) {
+func (c *unixConn) takeFile(_, _ string, _ bool) (*os.File, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f := c.file
@@ -97,4 +97,4 @@ func (c *unixConn) Close() error {
 // deafConn is a connection through which no files come.
 type deafConn struct{ net.Conn }
 
-func (deafConn) takeFile(_, _ string) (*os.File, error) { return nil, nil }
+func (deafConn) takeFile(_, _ string, _ bool) (*os.File, error) { return nil, nil }

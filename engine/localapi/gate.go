@@ -91,8 +91,9 @@ func (g *gate) leave(who caller) {
 type fileConn interface {
 	net.Conn
 	// takeFile returns the file that came with the request that has just been read, which belongs to the caller from
-	// then on; nil if none came. Where files do not travel it opens dir/name with the rights of who called.
-	takeFile(dir, name string) (*os.File, error)
+	// then on; nil if none came. Where files do not travel it opens dir/name with the rights of who called,
+	// only to read if it is finished.
+	takeFile(dir, name string, finished bool) (*os.File, error)
 }
 
 // identified is a connection whose caller is known.
@@ -121,9 +122,9 @@ func withCaller(ctx context.Context, c net.Conn) context.Context {
 type filesKey struct{}
 
 // fileOf returns the file that came with a request, see fileConn.
-func fileOf(ctx context.Context, dir, name string) (*os.File, error) {
+func fileOf(ctx context.Context, dir, name string, finished bool) (*os.File, error) {
 	if c, ok := ctx.Value(filesKey{}).(fileConn); ok {
-		return c.takeFile(dir, name)
+		return c.takeFile(dir, name, finished)
 	}
 	return nil, nil
 }

@@ -50,6 +50,7 @@ func TestMSI(t *testing.T) {
 	c.mustWine("msiexec", "/i", first, "/qn", "SHARING=lan", "CONTROL_URL=https://control.example/", "AUTOSTART=0", "KEEP_STATE=1")
 	c.wantRunning(older)
 	c.wantValues(map[string]string{"sharing": "lan", "control_url": "https://control.example/", "autostart": "0"})
+	c.wantObeyed("lan")
 	if said := c.registry(`HKLM\Software\Classes\tributary\shell\open\command`); !strings.Contains(said, `"`+home+`tributary.exe" "%1"`) {
 		t.Errorf("links are opened with %s", said)
 	}
@@ -103,6 +104,7 @@ func TestMSI(t *testing.T) {
 		c.mustWine("msiexec", "/i", second, "/qn", "SHARING=off")
 		c.wantRunning(newer)
 		c.wantValues(map[string]string{"sharing": "off", "control_url": "https://control.example/", "autostart": "0"})
+		c.wantObeyed("off")
 		c.wantDownload(want)
 		if said := c.registry(`HKLM\Software\Microsoft\Windows\CurrentVersion\Uninstall`); strings.Count(said, `    DisplayName    REG_SZ    Tributary`) != 1 {
 			t.Errorf("not exactly one version is installed: %s", said)
@@ -249,6 +251,26 @@ func (c *computer) wantValues(values map[string]string) {
 	starts := strings.Contains(c.registry(`HKLM\Software\Microsoft\Windows\CurrentVersion\Run`), home+"tributary-tray.exe")
 	if want := values["autostart"] == "1"; starts != want {
 		c.t.Errorf("the tray starts at login: %v", starts)
+	}
+}
+
+// wantObeyed expects the service to share as far as the installer was told, and to ask the control plane that it was told.
+func (c *computer) wantObeyed(sharing string) {
+	c.t.Helper()
+	said := c.control("policy", "explain", "--json")
+	got := map[string]string{}
+	for line := range strings.Lines(said) {
+		var setting struct{ Name, Value, Origin string }
+		if err := json.Unmarshal([]byte(line), &setting); err != nil {
+			c.t.Fatalf("%v: %s", err, said)
+		}
+		got[setting.Name] = setting.Value + " by " + setting.Origin
+	}
+	const installer = ` by HKLM\Software\Tributary`
+	for name, want := range map[string]string{"sharing": sharing + installer, "control_url": "https://control.example" + installer} {
+		if got[name] != want {
+			c.t.Errorf("the service takes for %s %q; want %q: %s", name, got[name], want, said)
+		}
 	}
 }
 

@@ -25,6 +25,14 @@ func TestServiceCommand(t *testing.T) {
 		if code != step.code {
 			t.Errorf("service %s ends with %d; want %d: %s", step.verb, code, step.code, said)
 		}
+		if step.verb == "install" {
+			said := c.mustWine("sc", "qc", "tributaryd")
+			for _, want := range []string{`NT AUTHORITY\LocalService`, "run --machine"} {
+				if !strings.Contains(said, want) {
+					t.Errorf("the service that was installed has no %q: %s", want, said)
+				}
+			}
+		}
 	}
 }
 
@@ -33,6 +41,7 @@ func TestUnits(t *testing.T) {
 	c := newComputer(t)
 	for _, unit := range []struct{ pkg, run string }{
 		{"engine/pipe", ""},
+		{"engine/ownfile", ""},
 		{"engine/localapi", ""},
 		{"engine/client", ""},
 		{"app/service", "^TestService"},

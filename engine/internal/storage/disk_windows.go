@@ -41,12 +41,8 @@ func statVolume(dir *os.File) (volume, error) {
 	if err := windows.GetFileInformationByHandle(windows.Handle(dir.Fd()), &info); err != nil {
 		return volume{}, &os.PathError{Op: "stat", Path: dir.Name(), Err: err}
 	}
-	name, err := windows.UTF16PtrFromString(dir.Name())
+	space, err := volumeSpace(windows.Handle(dir.Fd()))
 	if err != nil {
-		return volume{}, err
-	}
-	var free, total uint64
-	if err := windows.GetDiskFreeSpaceEx(name, &free, &total, nil); err != nil {
 		return volume{}, &os.PathError{Op: "free space", Path: dir.Name(), Err: err}
 	}
 	kind := make([]uint16, 32)
@@ -55,9 +51,32 @@ func statVolume(dir *os.File) (volume, error) {
 	return volume{
 		id:         strconv.FormatUint(uint64(info.VolumeSerialNumber), 16),
 		lastingIDs: !fat,
-		free:       int64(free),
-		total:      int64(total),
+		free:       space.free * space.unit(),
+		total:      space.total * space.unit(),
 	}, nil
+}
+
+// fullSize is FILE_FS_FULL_SIZE_INFORMATION.
+type fullSize struct {
+	total, free, reallyFree       int64 // allocation units; free is what quotas leave of reallyFree
+	sectorsPerUnit, bytesInSector uint32
+}
+
+func (s fullSize) unit() int64 { return int64(s.sectorsPerUnit) * int64(s.bytesInSector) }
+
+// procQueryVolume is missing in x/sys/windows.
+var procQueryVolume = windows.NewLazySystemDLL("ntdll.dll").NewProc("NtQueryVolumeInformationFile")
+
+// volumeSpace asks for the room on the volume of an open file or folder. All other calls take the path of a folder,
+// which for a file that was handed to us we may have no right to.
+func volumeSpace(file windows.Handle) (s fullSize, err error) {
+	const fullSizeInformation = 7
+	var status windows.IO_STATUS_BLOCK
+	code, _, _ := procQueryVolume.Call(uintptr(file), uintptr(unsafe.Pointer(&status)), uintptr(unsafe.Pointer(&s)), unsafe.Sizeof(s), fullSizeInformation)
+	if code != 0 {
+		return s, windows.NTStatus(code)
+	}
+	return s, nil
 }
 
 // allocatedRange is FILE_ALLOCATED_RANGE_BUFFER.
