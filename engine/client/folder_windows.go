@@ -169,12 +169,13 @@ func (f *ownFolder) isStill(file *os.File, name string) error {
 		return err
 	}
 	defer named.Close()
-	a, errA := file.Stat()
-	b, errB := named.Stat()
-	if err := errors.Join(errA, errB); err != nil {
+	var a, b windows.ByHandleFileInformation
+	err = errors.Join(windows.GetFileInformationByHandle(windows.Handle(file.Fd()), &a), windows.GetFileInformationByHandle(windows.Handle(named.Fd()), &b))
+	if err != nil {
 		return err
 	}
-	if !os.SameFile(a, b) {
+	// The volume is that of the folder. os.SameFile would ask for it, and Wine does not find it by a handle of the old name.
+	if a.FileIndexHigh != b.FileIndexHigh || a.FileIndexLow != b.FileIndexLow {
 		return fmt.Errorf("%s was exchanged while it was named", named.Name())
 	}
 	return nil
