@@ -12,6 +12,9 @@ import (
 // MaxGrantLife is the longest time for which an edge grants.
 const MaxGrantLife = time.Hour
 
+// GrantTolerance is for clocks that differ: so long before and after its time a grant is good.
+const GrantTolerance = time.Minute
+
 const (
 	grantDomain        = "tributary/grant/1"
 	grantRequestDomain = "tributary/grant-request/1"
@@ -68,11 +71,10 @@ func OpenGrant(sealed []byte, grantKey []byte, now time.Time) (g Grant, err erro
 	copy(g.Device[:], d.Bytes("device"))
 	copy(g.ID[:], d.Bytes("id"))
 	g.NotBefore, g.Expires = time.Unix(from, 0), time.Unix(until, 0)
-	const clocks = time.Minute
 	switch {
-	case g.Expires.Sub(g.NotBefore) > MaxGrantLife, now.Before(g.NotBefore.Add(-clocks)):
+	case g.Expires.Sub(g.NotBefore) > MaxGrantLife, now.Before(g.NotBefore.Add(-GrantTolerance)):
 		return g, ErrGrantInvalid
-	case now.After(g.Expires.Add(clocks)):
+	case now.After(g.Expires.Add(GrantTolerance)):
 		return g, ErrGrantExpired
 	}
 	return g, nil

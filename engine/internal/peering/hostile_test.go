@@ -180,7 +180,7 @@ func TestWhichGrantsCount(t *testing.T) {
 		{"none", nil, false},
 	}
 	for _, tt := range tests {
-		if err := m.judge(tt.sealed, anna); (err == nil) != tt.ok {
+		if _, err := m.judge(tt.sealed, anna); (err == nil) != tt.ok {
 			t.Errorf("%s: %v", tt.name, err)
 		}
 	}

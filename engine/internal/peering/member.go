@@ -111,9 +111,13 @@ func (m *member) settingsChanged() {
 	if !m.left {
 		m.announce()
 	}
-	sw := m.swarm
 	m.mu.Unlock()
-	if sw != nil {
+	m.kick()
+}
+
+// kick has the swarm ask again whom it may serve.
+func (m *member) kick() {
+	if sw := m.joined(); sw != nil {
 		sw.Kick()
 	}
 }
@@ -172,7 +176,7 @@ func (m *member) afterError(err error, pause time.Duration) (wait, next time.Dur
 }
 
 func (m *member) lookUp(want int) (session.Found, error) {
-	grant, err := m.ensureGrant()
+	grant, _, err := m.ensureGrant()
 	if err != nil {
 		return session.Found{}, err
 	}
@@ -197,13 +201,13 @@ func (m *member) useless() (ids []session.PeerID) {
 	return ids
 }
 
-// ensureGrant returns a grant that is good for a while, from an edge of the object.
-func (m *member) ensureGrant() ([]byte, error) {
+// ensureGrant returns a grant that is good for a while, from an edge of the object, and when it ends.
+func (m *member) ensureGrant() (grant []byte, end time.Time, err error) {
 	m.mu.Lock()
-	grant, end := m.grant, m.grantEnd
+	grant, end = m.grant, m.grantEnd
 	m.mu.Unlock()
 	if grant != nil && time.Until(end) > grantReserve {
-		return grant, nil
+		return grant, end, nil
 	}
 	terms := m.object.Manifest.Terms
 	var errs []error
@@ -213,11 +217,11 @@ func (m *member) ensureGrant() ([]byte, error) {
 			m.mu.Lock()
 			m.grant, m.grantEnd = sealed, g.Expires
 			m.mu.Unlock()
-			return sealed, nil
+			return sealed, g.Expires, nil
 		}
 		errs = append(errs, err)
 	}
-	return nil, fmt.Errorf("grant: %w", errors.Join(errs...))
+	return nil, end, fmt.Errorf("grant: %w", errors.Join(errs...))
 }
 
 func (m *member) askForGrant(edge string) (sealed []byte, g protocol.Grant, err error) {
@@ -231,25 +235,14 @@ func (m *member) askForGrant(edge string) (sealed []byte, g protocol.Grant, err 
 	return sealed, g, err
 }
 
-// judge checks the grant that a peer shows before anything is sent to it.
-func (m *member) judge(sealed []byte, peer protocol.DeviceKey) error {
-	g, err := protocol.OpenGrant(sealed, m.object.Manifest.Terms.GrantKey, time.Now())
-	switch {
-	case err != nil:
-		return err
-	case g.Content != m.content():
-		return errors.New("the grant is for another object")
-	case g.Device != peer:
-		return errors.New("the grant is another device's")
-	}
-	return nil
-}
-
 // meet connects to an introduced peer and offers the connection to the swarm.
 func (m *member) meet(in session.Introduction) {
 	id := swarm.PeerID(in.PeerKey.GUID())
 	m.mu.Lock()
-	grant, complete := m.grant, m.complete()
+	grant, end, complete := m.grant, m.grantEnd, m.complete()
+	if complete || time.Now().After(end) { // a stale one would end the link; a new one can be shown later
+		grant, end = nil, time.Time{}
+	}
 	if m.left || complete && m.service.cfg.Settings().Sharing == api.SharingOff {
 		m.mu.Unlock()
 		return
@@ -258,9 +251,18 @@ func (m *member) meet(in session.Introduction) {
 	m.mu.Unlock()
 	defer m.work.Done()
 
+	var admitted admission
+	check := func(sealed []byte, peer protocol.DeviceKey) error {
+		g, err := m.judge(sealed, peer)
+		if err == nil {
+			admitted.extend(g)
+			m.kick()
+		}
+		return err
+	}
 	link, err := m.service.endpoint.Connect(m.ctx, peerlink.Introduction{ID: in.ID, Content: in.Content, PeerKey: in.PeerKey, Peer: in.Peer,
 		Controlling: in.Controlling, PeerAddress: in.PeerAddress.String(), SamePublicAddress: in.SamePublicAddress, PeerLocal: addrText(in)},
-		signaller{m.control}, peerlink.Hello{Content: in.Content, Grant: grant, Check: m.judge})
+		signaller{m.control}, peerlink.Hello{Content: in.Content, Grant: grant, Check: check})
 	if !errors.Is(err, peerlink.ErrBusy) { // which says nothing about the peer
 		m.remember(id, in.Peer, err)
 	}
@@ -275,12 +277,16 @@ func (m *member) meet(in session.Introduction) {
 		return
 	}
 	upload, path := m.upload(), link.Kind()
-	options := swarm.OfferOptions{MayServe: link.PeerGranted(), Label: string(path),
-		Allow: func() bool { return !m.object.Observer.Withheld() && m.service.cfg.MaySend(upload, path) },
-		Sent:  func(bytes int) { m.service.cfg.Sent(upload, id, bytes) }}
+	options := swarm.OfferOptions{MayServe: true, Label: string(path), // to be decided for each block
+		Allow: func() bool {
+			return admitted.holds() && !m.object.Observer.Withheld() && m.service.cfg.MaySend(upload, path)
+		},
+		Sent: func(bytes int) { m.service.cfg.Sent(upload, id, bytes) }}
 	if err := sw.Offer(id, link, in.Controlling, options); err != nil {
 		m.service.log.Debug("offering a peer", "peer", id, "err", err)
+		return
 	}
+	m.work.Go(func() { keepShown(m.ctx, link, end, m.neededGrant, m.service.log) })
 }
 
 // upload is what the user's rules and ledger know the object by.

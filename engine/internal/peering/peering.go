@@ -1,6 +1,7 @@
 // Package peering brings objects and peers together: it holds the sessions with control planes, asks
 // them for peers with an edge's grant, meets those that are introduced, and offers the connections to
-// the piece engine. Whether payload may leave is asked here for every piece that is about to be sent.
+// the piece engine. Whether payload may leave is asked here for every piece that is about to be sent, also whether
+// the grant that the peer showed has ended.
 // It must never make a download wait: without a control plane or peers, its methods still return at once.
 package peering
 

@@ -132,7 +132,7 @@ func (e *Endpoint) attempt(ctx context.Context, in Introduction, signaller Signa
 		}
 		return nil, err
 	}
-	return e.newLink(a, in, local)
+	return e.newLink(a, in, hello, local)
 }
 
 func (e *Endpoint) withPort(routes []netip.Addr) (list []netip.AddrPort) {

@@ -221,7 +221,7 @@ func quicConfig() *quic.Config {
 		KeepAlivePeriod:                15 * time.Second,
 		MaxIdleTimeout:                 45 * time.Second,
 		MaxIncomingStreams:             1,
-		MaxIncomingUniStreams:          -1,
+		MaxIncomingUniStreams:          1, // see Link.Show
 		InitialStreamReceiveWindow:     1 << 20,
 		MaxStreamReceiveWindow:         16 << 20,
 		InitialConnectionReceiveWindow: 2 << 20,

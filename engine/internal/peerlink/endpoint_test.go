@@ -111,9 +111,6 @@ func TestTwoDevicesMeet(t *testing.T) {
 	if a.Kind() != api.PathLAN || a.Peer() != [16]byte{'b'} || b.Peer() != [16]byte{'a'} {
 		t.Errorf("link of kind %s to %q and %q", a.Kind(), a.Peer(), b.Peer())
 	}
-	if a.PeerGranted() || !b.PeerGranted() {
-		t.Errorf("PeerGranted: dialer %v, acceptor %v; want only the acceptor to have seen a grant", a.PeerGranted(), b.PeerGranted())
-	}
 	if a.PeerKey() != b.endpoint.DeviceKey() {
 		t.Error("the dialer's link names another key")
 	}

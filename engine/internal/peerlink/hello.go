@@ -14,8 +14,8 @@ type Hello struct {
 	Content protocol.ContentID
 	// Grant is our own sealed grant for the content; empty for a pure seeder.
 	Grant []byte
-	// Check judges the grant that the peer shows, if it shows one. An error ends the link. It is called
-	// on the goroutine of Connect. Required.
+	// Check judges each grant that the peer shows, if it shows one. An error ends the link. It is called
+	// on the goroutine of Connect, and on the link's own for what the peer shows later. Required.
 	Check func(grant []byte, peer protocol.DeviceKey) error
 }
 

@@ -26,9 +26,8 @@ type Link struct {
 	stream   *quic.Stream
 	kind     api.PathKind
 	path     netip.AddrPort // the peer's address when the link came up, which kind is about
-	peer     [16]byte
-	key      protocol.DeviceKey
-	granted  bool
+	about    Introduction
+	check    func(grant []byte, peer protocol.DeviceKey) error // see Hello
 
 	closed    chan struct{}
 	closeOnce sync.Once
@@ -41,14 +40,13 @@ type Link struct {
 
 var _ net.Conn = (*Link)(nil)
 
-func (e *Endpoint) newLink(a arrival, in Introduction, local addresses) (*Link, error) {
+func (e *Endpoint) newLink(a arrival, in Introduction, hello Hello, local addresses) (*Link, error) {
 	l := &Link{
 		endpoint: e,
 		conn:     a.conn,
 		stream:   a.stream,
-		peer:     in.Peer,
-		key:      in.PeerKey,
-		granted:  len(a.hello.grant) > 0,
+		about:    in,
+		check:    hello.Check,
 		closed:   make(chan struct{}),
 	}
 	l.path = remoteOf(a.conn)
@@ -64,6 +62,7 @@ func (e *Endpoint) newLink(a arrival, in Introduction, local addresses) (*Link, 
 		return nil, net.ErrClosed
 	}
 	e.links[l] = struct{}{}
+	e.running.Go(l.seeGrants)
 	return l, nil
 }
 
@@ -71,14 +70,10 @@ func (e *Endpoint) newLink(a arrival, in Introduction, local addresses) (*Link, 
 func (l *Link) Kind() api.PathKind { return l.kind }
 
 // Peer is the peer's name in this epoch.
-func (l *Link) Peer() [16]byte { return l.peer }
+func (l *Link) Peer() [16]byte { return l.about.Peer }
 
 // PeerKey is the peer's device key, which TLS has proved.
-func (l *Link) PeerKey() protocol.DeviceKey { return l.key }
-
-// PeerGranted says whether the peer showed a grant that Hello.Check accepted. Only then may it be sent
-// payload.
-func (l *Link) PeerGranted() bool { return l.granted }
+func (l *Link) PeerKey() protocol.DeviceKey { return l.about.PeerKey }
 
 // RTT is the smoothed round-trip time.
 func (l *Link) RTT() time.Duration { return l.conn.ConnectionStats().SmoothedRTT }
