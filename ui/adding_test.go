@@ -183,3 +183,28 @@ func TestSortingIsAlwaysInReach(t *testing.T) {
 		}
 	}
 }
+
+// What a desktop hands over stands for the same as what is pasted: a file as an address with escapes, a link behind our own scheme.
+func TestOpenedByTheDesktop(t *testing.T) {
+	tests := []struct{ word, asks string }{
+		{"file:///home/me/a%20distro.meta4", "read /home/me/a distro.meta4, add https://example.com/a.iso, add https://example.com/b.zip"},
+		{"/home/me/a distro.meta4", "read /home/me/a distro.meta4, add https://example.com/a.iso, add https://example.com/b.zip"},
+		{"tributary:https://example.com/a.iso", "add https://example.com/a.iso"},
+		{"tributary://https://example.com/a.iso", "add https://example.com/a.iso"},
+		{"file:///etc/passwd", ""},
+		{"file://elsewhere/a.torrent", ""},
+	}
+	for _, tt := range tests {
+		s := newStage(t, large, welcomed)
+		s.service.linked = linked
+		s.tell()
+		s.OpenLinks(tt.word)
+		s.settle()
+		if !s.submitDisabled() {
+			s.press(t, "Download")
+		}
+		if got := s.service.log(); got != tt.asks {
+			t.Errorf("%s asks for %q; want %q", tt.word, got, tt.asks)
+		}
+	}
+}

@@ -303,7 +303,7 @@ func (u *UI) offerWelcome() {
 	u.first.Objects = []fyne.CanvasObject{kit.NewPanel("background", 0), u.welcome.Object()}
 	u.first.Show()
 	u.first.Refresh()
-	u.welcome.Focus()
+	u.welcome.Focus(u.cfg.Window.Canvas())
 }
 
 // turnTo shows a page.

@@ -34,6 +34,8 @@ type View struct {
 	next  *kit.Button
 	locks model.Locks
 	root  fyne.CanvasObject
+
+	canvas fyne.Canvas // nil until Focus
 }
 
 // New returns the screens with the first one shown.
@@ -73,11 +75,10 @@ func screen(title, text string, control fyne.CanvasObject) fyne.CanvasObject {
 // Object is what a window shows.
 func (v *View) Object() fyne.CanvasObject { return v.root }
 
-// Focus puts the keyboard on the button that goes on, once the screens are in a window.
-func (v *View) Focus() {
-	if canvas := fyne.CurrentApp().Driver().CanvasForObject(v.next); canvas != nil {
-		canvas.Focus(v.next)
-	}
+// Focus puts the keyboard on the button that goes on, on this screen and the next ones. The canvas must show the view.
+func (v *View) Focus(in fyne.Canvas) {
+	v.canvas = in
+	in.Focus(v.next)
 }
 
 func (v *View) turn(step int) {
@@ -104,7 +105,9 @@ func (v *View) turn(step int) {
 	} else {
 		v.next.SetText(lang.L("Next"))
 	}
-	v.Focus()
+	if v.canvas != nil {
+		v.canvas.Focus(v.next)
+	}
 }
 
 func (v *View) done() {
