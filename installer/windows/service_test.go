@@ -26,7 +26,7 @@ func TestServiceCommand(t *testing.T) {
 			t.Errorf("service %s ends with %d; want %d: %s", step.verb, code, step.code, said)
 		}
 		if step.verb == "install" {
-			said := c.mustWine("sc", "qc", "tributaryd")
+			said := c.registry(`HKLM\System\CurrentControlSet\Services\tributaryd`)
 			for _, want := range []string{`NT AUTHORITY\LocalService`, "run --machine"} {
 				if !strings.Contains(said, want) {
 					t.Errorf("the service that was installed has no %q: %s", want, said)
