@@ -209,7 +209,9 @@ func (s *stage) eventually(what string, done func() bool) {
 // shot keeps a picture of the window, for those who run the test with -artifacts.
 func (s *stage) shot(name string) {
 	s.Helper()
-	if err := s.screen.Shot(s.Context(), s.window, filepath.Join(s.ArtifactDir(), name+".png")); err != nil {
+	ctx, cancel := context.WithTimeout(s.Context(), patience) // of a window that is gone, import asks for another one, for ever
+	defer cancel()
+	if err := s.screen.Shot(ctx, s.window, filepath.Join(s.ArtifactDir(), name+".png")); err != nil {
 		s.Logf("no picture: %v", err)
 	}
 }

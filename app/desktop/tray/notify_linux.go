@@ -17,8 +17,10 @@ type notifier struct {
 	bus   *dbus.Conn // nil: there is no session bus, and nothing is shown
 	wg    sync.WaitGroup
 
-	mu    sync.Mutex
-	paths map[uint32]string // by the notification's number
+	mu      sync.Mutex
+	paths   map[uint32]string // by the notification's number
+	telling int               // notifications whose numbers have not been read yet
+	early   map[uint32]string // actions chosen of what may be one of those
 }
 
 const (
@@ -27,7 +29,7 @@ const (
 )
 
 func newNotifier(place desktop.Place, log *slog.Logger) *notifier {
-	n := &notifier{place: place, log: log, paths: map[uint32]string{}}
+	n := &notifier{place: place, log: log, paths: map[uint32]string{}, early: map[uint32]string{}}
 	bus, err := dbus.ConnectSessionBus()
 	if err != nil {
 		log.Warn("there is no session bus; notifications are not shown", "err", err)
@@ -63,18 +65,34 @@ func (n *notifier) tell(notice tray.Notice, w tray.Words) {
 	}
 	hints := map[string]dbus.Variant{"urgency": dbus.MakeVariant(urgency), "desktop-entry": dbus.MakeVariant("tributary")}
 	const replacesNone, systemsTime = uint32(0), int32(-1)
+	n.mu.Lock()
+	n.telling++
+	n.mu.Unlock()
 	var number uint32
 	err := n.bus.Object(notifyName, notifyPath).Call(notifyName+".Notify", 0,
 		"Tributary", replacesNone, "tributary", notice.Title, notice.Text, actions, hints, systemsTime).Store(&number)
 	if err != nil {
 		n.log.Warn("a notification was not shown", "err", err)
-		return
+		notice.Path = ""
 	}
-	if notice.Path != "" {
-		n.mu.Lock()
-		n.paths[number] = notice.Path
-		n.mu.Unlock()
+	if action, chosen := n.shown(number, notice.Path); chosen {
+		n.do(action, notice.Path)
 	}
+}
+
+// shown keeps what a notification is about, and returns which of its actions was chosen before its number was known here:
+// answers and signals come by different goroutines.
+func (n *notifier) shown(number uint32, path string) (action string, chosen bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	action, chosen = n.early[number]
+	if path != "" {
+		n.paths[number] = path
+	}
+	if n.telling--; n.telling == 0 {
+		clear(n.early)
+	}
+	return action, chosen
 }
 
 func (n *notifier) clicked(s *dbus.Signal) {
@@ -82,16 +100,27 @@ func (n *notifier) clicked(s *dbus.Signal) {
 		return
 	}
 	number, _ := s.Body[0].(uint32)
+	action, _ := s.Body[1].(string)
+	chosen := s.Name == notifyName+".ActionInvoked"
 	n.mu.Lock()
-	path := n.paths[number]
-	if s.Name == notifyName+".NotificationClosed" {
+	path, known := n.paths[number]
+	switch {
+	case !chosen:
 		delete(n.paths, number)
+	case !known && n.telling > 0:
+		n.early[number] = action
 	}
 	n.mu.Unlock()
-	action, _ := s.Body[1].(string)
+	if chosen {
+		n.do(action, path)
+	}
+}
+
+// do opens the file of a notification, or its folder. Notifications of other programs have no path.
+func (n *notifier) do(action, path string) {
 	var err error
 	switch {
-	case path == "" || s.Name != notifyName+".ActionInvoked":
+	case path == "":
 		return
 	case action == "folder":
 		err = n.place.Reveal(path)
