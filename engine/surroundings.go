@@ -54,5 +54,8 @@ func (e *Engine) watchSurroundings() {
 		if e.around.look(e.ctx) && e.peers != nil {
 			e.peers.SettingsChanged() // what may be sent has changed
 		}
+		if e.peers != nil {
+			e.peers.Reannounce() // the hour or the month's volume may have changed, too
+		}
 	}
 }

@@ -92,9 +92,14 @@ func (m *member) setSeek(on bool) {
 	m.signal()
 }
 
-// announce offers the object if the user shares; m.mu is held.
+// mayOffer tells whether anything of the object may be sent to anybody now. What may be sent at all may be sent on a LAN.
+func (m *member) mayOffer() bool {
+	return !m.object.Observer.Withheld() && m.service.cfg.MaySend(m.upload(), api.PathLAN)
+}
+
+// announce offers the object, or withdraws it while nothing of it may be sent; m.mu is held.
 func (m *member) announce() {
-	if m.service.cfg.Settings().Sharing == api.SharingOff || m.object.Observer.Withheld() {
+	if !m.mayOffer() {
 		m.control.Withdraw(m.content())
 		return
 	}
@@ -107,12 +112,16 @@ func (m *member) announce() {
 }
 
 func (m *member) settingsChanged() {
+	m.announceAgain()
+	m.kick()
+}
+
+func (m *member) announceAgain() {
 	m.mu.Lock()
+	defer m.mu.Unlock()
 	if !m.left {
 		m.announce()
 	}
-	m.mu.Unlock()
-	m.kick()
 }
 
 // kick has the swarm ask again whom it may serve.
@@ -243,7 +252,7 @@ func (m *member) meet(in session.Introduction) {
 	if complete || time.Now().After(end) { // a stale one would end the link; a new one can be shown later
 		grant, end = nil, time.Time{}
 	}
-	if m.left || complete && m.service.cfg.Settings().Sharing == api.SharingOff {
+	if m.left || complete && !m.mayOffer() {
 		m.mu.Unlock()
 		return
 	}

@@ -5,9 +5,11 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/tributary-dl/tributary/engine/api"
 	"github.com/tributary-dl/tributary/engine/internal/edge"
 	"github.com/tributary-dl/tributary/engine/internal/session"
 	"github.com/tributary-dl/tributary/engine/internal/storage"
@@ -32,6 +34,29 @@ func TestAnObjectHasOneMember(t *testing.T) {
 	}
 	first.Leave()
 	join(t, s, true).Leave()
+}
+
+// While nothing may be sent, nothing is offered, whatever the reason; and it is offered again afterwards.
+func TestAnObjectIsOfferedOnlyWhileItMayBeSent(t *testing.T) {
+	s := open(t)
+	var rests atomic.Bool
+	s.cfg.MaySend = func(u Upload, path api.PathKind) bool {
+		return !rests.Load() && u.ContentID != "" && path == api.PathLAN // the user shares in the LAN alone
+	}
+	m := join(t, s, false)
+	defer m.Leave()
+	for _, want := range []int{1, 0, 0, 1} {
+		rests.Store(want == 0)
+		s.Reannounce()
+		if got := m.control.Status().Holdings; got != want {
+			t.Errorf("sharing rests: %v; %d objects are offered", rests.Load(), got)
+		}
+	}
+	rests.Store(true)
+	s.SettingsChanged()
+	if got := m.control.Status().Holdings; got != 0 {
+		t.Errorf("%d objects are offered after a change of the settings", got)
+	}
 }
 
 // Without a control plane, an edge or a peer every call returns, and so does the end, in any order.

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
 	"net/url"
@@ -44,7 +45,8 @@ type Config struct {
 	Upload        swarm.Limiter
 	Download      swarm.Limiter
 	Settings      func() api.Settings
-	// MaySend is asked before each block goes to a peer, Sent is told when it has left. They are called from many
+	// MaySend is asked before each block goes to a peer, and with a LAN's path before an object is offered at all; Sent is
+	// told when a block has left. They are called from many
 	// goroutines and must not block.
 	MaySend func(u Upload, path api.PathKind) bool
 	Sent    func(u Upload, peer swarm.PeerID, bytes int)
@@ -208,17 +210,27 @@ func (s *Service) SettingsChanged() {
 	for _, c := range s.sessions {
 		controls = append(controls, c)
 	}
-	members := make([]*member, 0, len(s.members))
-	for _, m := range s.members {
-		members = append(members, m)
-	}
 	s.mu.Unlock()
-	for _, m := range members {
+	for _, m := range s.all() {
 		m.settingsChanged()
 	}
 	for _, c := range controls {
 		c.Relogin()
 	}
+}
+
+// Reannounce withdraws what may not be sent any more, and offers again what may. Call it now and then: hours of sharing,
+// months and used up volumes come and go without anybody telling.
+func (s *Service) Reannounce() {
+	for _, m := range s.all() {
+		m.announceAgain()
+	}
+}
+
+func (s *Service) all() []*member {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Values(s.members))
 }
 
 // Status tells how sessions and the peers' socket are doing.
