@@ -25,6 +25,8 @@ type bench struct {
 	runs     int
 	size     int64  // bytes of the object in the large transfers
 	logLevel string // of the services; "" is the default
+	natPairs string // "" is all
+	natLoss  bool   // the homes of natPairs lose packets
 	scratch  string // folder for data and downloads
 	figures  []figure
 }
@@ -41,7 +43,7 @@ var measurements = []struct {
 	{"killed", "all peers killed at half", (*bench).peersKilled},
 	{"link", "one peer over ICE and QUIC, unshaped", (*bench).peerLink},
 	{"idle", "the service at rest, and with 20 shared objects", (*bench).idle},
-	{"nat", "who meets whom: all pairs of NATs, one LAN, lost packets", (*bench).natPairs},
+	{"nat", "who meets whom: all pairs of NATs, one LAN, lost packets", (*bench).meetings},
 	{"control", "the control plane under 10,000 sessions", (*bench).controlPlane},
 	{"crash", "kill -9 at a random moment, resume", (*bench).crash},
 }
@@ -52,6 +54,8 @@ func main() {
 	only := flag.String("only", "", "measure only these, by `names` separated by commas")
 	keep := flag.Bool("keep", false, "keep the services' folders with their logs, and say where")
 	asJSON := flag.Bool("json", false, "print JSON only")
+	flag.StringVar(&b.natPairs, "pairs", "", "of nat play only these `pairs`, such as fullcone-portrej,portcone-portcone; one named twice is played twice")
+	flag.BoolVar(&b.natLoss, "loss", false, "let the homes of -pairs lose packets")
 	flag.IntVar(&b.runs, "runs", 3, "paired runs of each measurement")
 	size := flag.Int64("size", 1<<30, "`bytes` of the large object")
 	flag.Usage = func() {

@@ -39,19 +39,66 @@ func connects(a, b lab.NAT) (direct, maybe bool) {
 	return true, false
 }
 
-// natPairs lets the real programs meet over every pair of NATs that the laboratory knows, and behind one router.
-func (b *bench) natPairs(ctx context.Context) error {
+// meetings lets the real programs meet over every pair of NATs that the laboratory knows, and behind one router.
+func (b *bench) meetings(ctx context.Context) error {
 	l, err := lab.New("bench")
 	if err != nil {
 		return err
 	}
 	defer l.Close()
-	n := &natLab{bench: b, lab: l, seeds: map[lab.NAT]*fleet.Daemon{}, users: map[lab.NAT]*fleet.Daemon{}, urls: map[lab.NAT]string{}}
+	n := &natLab{bench: b, lab: l, seeds: map[lab.NAT]*fleet.Daemon{}, users: map[lab.NAT]*fleet.Daemon{}, urls: map[lab.NAT]string{}, homes: map[lab.NAT][]*lab.Host{}}
 	defer n.close()
-	if err := n.settle(ctx); err != nil {
+	chosen, kinds, err := parsePairs(b.natPairs)
+	if err != nil {
 		return err
 	}
+	if err := n.settle(ctx, kinds); err != nil {
+		return err
+	}
+	if len(chosen) > 0 {
+		return n.single(ctx, chosen)
+	}
 	return n.measure(ctx)
+}
+
+// natPair is a seed and a user, each behind a kind of NAT.
+type natPair struct{ seed, user lab.NAT }
+
+// parsePairs reads a list such as fullcone-portrej,none-cgnat. An empty one needs all kinds.
+func parsePairs(list string) (pairs []natPair, kinds []lab.NAT, err error) {
+	if list == "" {
+		return nil, lab.NATs, nil
+	}
+	for text := range strings.SplitSeq(list, ",") {
+		seed, user, _ := strings.Cut(text, "-")
+		p := natPair{lab.NAT(seed), lab.NAT(user)}
+		if !slices.Contains(lab.NATs, p.seed) || !slices.Contains(lab.NATs, p.user) {
+			return nil, nil, fmt.Errorf("-pairs: %q is not a pair of %v", text, lab.NATs)
+		}
+		pairs, kinds = append(pairs, p), append(kinds, p.seed, p.user)
+	}
+	slices.Sort(kinds)
+	return pairs, slices.Compact(kinds), nil
+}
+
+// single plays chosen pairs, one after another.
+func (n *natLab) single(ctx context.Context, pairs []natPair) error {
+	if n.bench.natLoss {
+		for _, homes := range n.homes {
+			if err := lose(homes); err != nil {
+				return err
+			}
+		}
+	}
+	for _, p := range pairs {
+		cell, err := n.pair(ctx, p.seed, p.user)
+		if err != nil {
+			return fmt.Errorf("%s and %s: %w", p.seed, p.user, err)
+		}
+		fmt.Fprintf(os.Stderr, "seed behind %s, user behind %s: %s\n", p.seed, p.user, cell)
+	}
+	n.report(len(pairs))
+	return nil
 }
 
 // natLab has a device with an object of its own and one without behind each kind of NAT.
@@ -62,7 +109,7 @@ type natLab struct {
 	control      *fleet.Control
 	seeds, users map[lab.NAT]*fleet.Daemon
 	urls         map[lab.NAT]string // of the object that only the seed of that kind holds
-	lossy        []*lab.Host        // lose packets in the last measurement
+	homes        map[lab.NAT][]*lab.Host
 
 	table   strings.Builder
 	met     []float64 // seconds from the click to the first peer, of pairs that connect
@@ -82,7 +129,7 @@ func (n *natLab) close() {
 	}
 }
 
-func (n *natLab) settle(ctx context.Context) (err error) {
+func (n *natLab) settle(ctx context.Context, kinds []lab.NAT) (err error) {
 	if n.edge, err = n.lab.Host("edge", lab.HostOptions{}); err != nil {
 		return err
 	}
@@ -93,7 +140,7 @@ func (n *natLab) settle(ctx context.Context) (err error) {
 	if n.control, err = n.bench.programs.Control(n.edge, fleet.ControlOptions{Data: filepath.Join(dir, "data"), Listen: n.edge.Addr() + ":443"}); err != nil {
 		return err
 	}
-	for i, kind := range lab.NATs {
+	for i, kind := range kinds {
 		file := filepath.Join(dir, string(kind)+".bin")
 		if err := writeNoise(file, natObject+int64(i)); err != nil {
 			return err
@@ -117,9 +164,7 @@ func (n *natLab) settle(ctx context.Context) (err error) {
 		if n.users[kind], err = n.bench.service(ctx, away, n.control, api.SharingOff); err != nil {
 			return err
 		}
-		if kind == lab.PortCone {
-			n.lossy = []*lab.Host{home, away}
-		}
+		n.homes[kind] = []*lab.Host{home, away}
 		if _, _, err := download(ctx, n.seeds[kind], n.urls[kind]); err != nil {
 			return err
 		}
@@ -145,14 +190,23 @@ func (n *natLab) measure(ctx context.Context) error {
 		n.table.WriteString("\n")
 	}
 	fmt.Fprintf(os.Stderr, "seconds from the click to the first peer; edge: no path, served by the edge alone; ! other than ICE can\n%s", n.table.String())
-	b := n.bench
-	b.atMost("NAT pairs: not as ICE can", "", 0, []float64{float64(n.wrong)}, fmt.Sprintf("of %d; %s", len(lab.NATs)*(len(lab.NATs)+1)/2, strings.Join(n.missing, ", ")))
-	b.atMost("NAT pairs: click to first peer, p95", "s", natPatience.Seconds(), []float64{percentile(n.met, 0.95)}, fmt.Sprintf("%d pairs, median %.2f s", len(n.met), median(n.met)))
-	b.atLeast("NAT pairs without a path: lowest rate of the edge", "%", 90, n.steady, fmt.Sprintf("of its line, over %s; the worst of %d downloads: %.0f", dipWindow, len(n.steady), slices.Min(n.steady)))
+	n.report(len(lab.NATs) * (len(lab.NATs) + 1) / 2)
 	if err := n.sameLAN(ctx); err != nil {
 		return fmt.Errorf("same LAN: %w", err)
 	}
 	return n.loss(ctx)
+}
+
+// report adds the figures of the pairs that were played.
+func (n *natLab) report(pairs int) {
+	b := n.bench
+	b.atMost("NAT pairs: not as ICE can", "", 0, []float64{float64(n.wrong)}, fmt.Sprintf("of %d; %s", pairs, strings.Join(n.missing, ", ")))
+	if len(n.met) > 0 {
+		b.atMost("NAT pairs: click to first peer, p95", "s", natPatience.Seconds(), []float64{percentile(n.met, 0.95)}, fmt.Sprintf("%d pairs, median %.2f s", len(n.met), median(n.met)))
+	}
+	if len(n.steady) > 0 {
+		b.atLeast("NAT pairs without a path: lowest rate of the edge", "%", 90, n.steady, fmt.Sprintf("of its line, over %s; the worst of %d downloads: %.0f", dipWindow, len(n.steady), slices.Min(n.steady)))
+	}
 }
 
 // pair has the user behind b ask for what the seed behind a holds.
@@ -277,12 +331,20 @@ func (n *natLab) sameLAN(ctx context.Context) error {
 	return nil
 }
 
-// loss lets two homes meet again and again while both lose packets.
-func (n *natLab) loss(ctx context.Context) error {
-	for _, h := range n.lossy {
+// lose makes homes lose packets from now on.
+func lose(homes []*lab.Host) error {
+	for _, h := range homes {
 		if err := h.LoseUDP(lossPercent); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// loss lets two homes meet again and again while both lose packets.
+func (n *natLab) loss(ctx context.Context) error {
+	if err := lose(n.homes[lab.PortCone]); err != nil {
+		return err
 	}
 	var times []float64
 	for range lossRounds {

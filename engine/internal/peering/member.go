@@ -13,7 +13,6 @@ import (
 	"github.com/tributary-dl/tributary/control/protocol"
 	"github.com/tributary-dl/tributary/engine/api"
 	"github.com/tributary-dl/tributary/engine/internal/download"
-	"github.com/tributary-dl/tributary/engine/internal/peerlink"
 	"github.com/tributary-dl/tributary/engine/internal/session"
 	"github.com/tributary-dl/tributary/engine/internal/swarm"
 )
@@ -25,11 +24,8 @@ const (
 	firstPause   = time.Second      // after a look-up that brought nobody new; doubles up to lookAgain
 	meetingTime  = 6 * time.Second  // after which introductions have come to an end, well or badly
 	idleSwarm    = 2 * time.Minute  // a shared object without peers keeps its swarm for so long
-	firstRefusal = 3 * time.Second  // a peer that could not be met is not asked for so long; doubles
-	lastRefusal  = 2 * time.Minute
-	grantReserve = 5 * time.Minute // before its end a grant is renewed
-	grantTime    = 8 * time.Second // for an edge to issue one
-	manyKnown    = 1000            // peers met, before those that are gone are forgotten
+	grantReserve = 5 * time.Minute  // before its end a grant is renewed
+	grantTime    = 8 * time.Second  // for an edge to issue one
 )
 
 // member is one object's place among peers. The swarm exists while the object is being downloaded or has
@@ -53,17 +49,11 @@ type member struct {
 	looking  bool         // seek runs
 	wanted   map[int]bool // pieces, while there is no swarm
 	known    map[swarm.PeerID]known
-	base     download.Totals // of swarms that were left
+	meetings map[swarm.PeerID]*meeting // under way
+	base     download.Totals           // of swarms that were left
 	grant    []byte
 	grantEnd time.Time
 	idle     *time.Timer
-}
-
-// known is what is remembered of a peer that was met.
-type known struct {
-	session  session.PeerID
-	failures int       // attempts in a row that failed
-	again    time.Time // no attempt before, after a failure
 }
 
 func (m *member) content() protocol.ContentID { return m.object.Manifest.ID }
@@ -87,7 +77,8 @@ func (m *member) setSeek(on bool) {
 	}
 	if on && !m.looking && !m.left {
 		m.looking = true
-		m.work.Go(m.seek)
+		m.work.Go(m.seek) // looks up at once, and need not be woken to do it again
+		return
 	}
 	m.signal()
 }
@@ -194,22 +185,6 @@ func (m *member) lookUp(want int) (session.Found, error) {
 	return m.control.Lookup(ctx, m.content(), grant, want, m.useless())
 }
 
-// useless names peers that need not be introduced: connected already, or just tried in vain.
-func (m *member) useless() (ids []session.PeerID) {
-	connected := map[swarm.PeerID]bool{}
-	for _, p := range m.stats() {
-		connected[p.ID] = true
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for id, k := range m.known {
-		if connected[id] || time.Now().Before(k.again) {
-			ids = append(ids, k.session)
-		}
-	}
-	return ids
-}
-
 // ensureGrant returns a grant that is good for a while, from an edge of the object, and when it ends.
 func (m *member) ensureGrant() (grant []byte, end time.Time, err error) {
 	m.mu.Lock()
@@ -242,96 +217,6 @@ func (m *member) askForGrant(edge string) (sealed []byte, g protocol.Grant, err 
 	}
 	g, err = protocol.OpenGrant(sealed, m.object.Manifest.Terms.GrantKey, time.Now())
 	return sealed, g, err
-}
-
-// meet connects to an introduced peer and offers the connection to the swarm.
-func (m *member) meet(in session.Introduction) {
-	id := swarm.PeerID(in.PeerKey.GUID())
-	m.mu.Lock()
-	grant, end, complete := m.grant, m.grantEnd, m.complete()
-	if complete || time.Now().After(end) { // a stale one would end the link; a new one can be shown later
-		grant, end = nil, time.Time{}
-	}
-	if m.left || complete && !m.mayOffer() {
-		m.mu.Unlock()
-		return
-	}
-	m.work.Add(1)
-	m.mu.Unlock()
-	defer m.work.Done()
-
-	var admitted admission
-	check := func(sealed []byte, peer protocol.DeviceKey) error {
-		g, err := m.judge(sealed, peer)
-		if err == nil {
-			admitted.extend(g)
-			m.kick()
-		}
-		return err
-	}
-	link, err := m.service.endpoint.Connect(m.ctx, peerlink.Introduction{ID: in.ID, Content: in.Content, PeerKey: in.PeerKey, Peer: in.Peer,
-		Controlling: in.Controlling, PeerAddress: in.PeerAddress.String(), SamePublicAddress: in.SamePublicAddress, PeerLocal: addrText(in)},
-		signaller{m.control}, peerlink.Hello{Content: in.Content, Grant: grant, Check: check})
-	if !errors.Is(err, peerlink.ErrBusy) { // which says nothing about the peer
-		m.remember(id, in.Peer, err)
-	}
-	if err != nil {
-		m.service.log.Debug("meeting a peer", "peer", id, "err", err)
-		return
-	}
-	sw, err := m.ensureSwarm()
-	if err != nil {
-		_ = link.Close() // the swarm's error is the one to tell
-		m.service.log.Warn("joining a swarm", "object", m.object.Manifest.Name, "err", err)
-		return
-	}
-	upload, path := m.upload(), link.Kind()
-	options := swarm.OfferOptions{MayServe: true, Label: string(path), // to be decided for each block
-		Allow: func() bool {
-			return admitted.holds() && !m.object.Observer.Withheld() && m.service.cfg.MaySend(upload, path)
-		},
-		Sent: func(bytes int) { m.service.cfg.Sent(upload, id, bytes) }}
-	if err := sw.Offer(id, link, in.Controlling, options); err != nil {
-		m.service.log.Debug("offering a peer", "peer", id, "err", err)
-		return
-	}
-	m.work.Go(func() { keepShown(m.ctx, link, end, m.neededGrant, m.service.log) })
-}
-
-// upload is what the user's rules and ledger know the object by.
-func (m *member) upload() Upload {
-	f := m.object.Manifest
-	return Upload{ContentID: f.ID.String(), Name: f.Name, Publisher: f.Terms.Publisher, Size: f.Length, Copies: f.Terms.Policy.UploadsPerObject}
-}
-
-// remember notes how a meeting ended. What is known of peers that are connected must stay, the rest only
-// saves vain attempts.
-func (m *member) remember(id swarm.PeerID, peer session.PeerID, err error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	k := known{session: peer}
-	if err != nil {
-		k.failures = m.known[id].failures + 1
-		k.again = time.Now().Add(min(firstRefusal<<min(k.failures-1, 6), lastRefusal))
-	}
-	m.known[id] = k
-	if len(m.known) <= manyKnown {
-		return
-	}
-	keep := map[swarm.PeerID]known{id: k}
-	if m.swarm != nil {
-		for _, p := range m.swarm.Peers() {
-			keep[p.ID] = m.known[p.ID]
-		}
-	}
-	m.known = keep
-}
-
-func addrText(in session.Introduction) string {
-	if !in.PeerLocalAddress.IsValid() {
-		return ""
-	}
-	return in.PeerLocalAddress.String()
 }
 
 func (m *member) complete() bool {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -160,11 +161,64 @@ func TestIntroducedWhileLeaving(t *testing.T) {
 		all.Go(func() {
 			in := in
 			in.ID[0] = byte(k)
-			m.meet(in)
+			m.introduced(in)
 		})
 	}
 	all.Go(m.Leave)
 	all.Wait()
+}
+
+// A look-up while a peer is being met does not ask for it: the node would end the introduction that is worked on. An
+// introduction that the node has ended makes way for the new one, and counts as no failure.
+func TestAPeerBeingMetIsNotAskedFor(t *testing.T) {
+	m := join(t, open(t), false)
+	defer m.Leave()
+	key := deviceOf(t, keyOf(7))
+	in := session.Introduction{Content: m.content(), PeerKey: key, Peer: session.PeerID{1}, PeerAddress: netip.MustParseAddr("127.0.0.1")}
+	underWay := func() *meeting {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return m.meetings[swarm.PeerID(key.GUID())]
+	}
+	m.control.Introduced(in)
+	if ids := m.useless(); !slices.Equal(ids, []session.PeerID{{1}}) {
+		t.Errorf("useless() = %v while a peer is being met", ids)
+	}
+	first := underWay()
+	in.ID[0] = 1
+	m.control.Introduced(in)
+	second := underWay()
+	if second == nil || second == first {
+		t.Error("the new introduction is not worked on")
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if k, ok := m.known[swarm.PeerID(key.GUID())]; ok && k.failures > 1 {
+		t.Errorf("the ended introduction counts as a failure: %+v", k)
+	}
+}
+
+// After the first failure a peer is asked for again almost at once, and whoever seeks is woken for it.
+func TestAFailedMeetingIsTriedAgainSoon(t *testing.T) {
+	m := join(t, open(t), false)
+	defer m.Leave()
+	<-m.wake // of joining
+	began := time.Now()
+	m.remember(swarm.PeerID{1}, session.PeerID{1}, errors.New("no path"))
+	if ids := m.useless(); len(ids) != 1 {
+		t.Errorf("useless() = %v right after a failure", ids)
+	}
+	select {
+	case <-m.wake:
+	case <-time.After(10 * time.Second):
+		t.Fatal("nobody is woken")
+	}
+	if took := time.Since(began); took < secondTry {
+		t.Errorf("woken after %s", took)
+	}
+	if ids := m.useless(); len(ids) != 0 {
+		t.Errorf("useless() = %v after the pause", ids)
+	}
 }
 
 func TestVainMeetingsAreForgottenWhenThereAreMany(t *testing.T) {

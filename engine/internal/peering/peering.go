@@ -137,7 +137,8 @@ func (s *Service) Join(o download.Object, seek bool) (download.Swarm, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &member{service: s, object: o, wake: make(chan struct{}, 1), wanted: map[int]bool{}, known: map[swarm.PeerID]known{}}
+	m := &member{service: s, object: o, wake: make(chan struct{}, 1), wanted: map[int]bool{}, known: map[swarm.PeerID]known{},
+		meetings: map[swarm.PeerID]*meeting{}}
 	m.ctx, m.cancel = context.WithCancel(s.ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -338,6 +339,7 @@ func (c *control) detect(stun []string) {
 	if changed {
 		s.log.Info("NAT tested", "nat", natText(nat.Kind), "public", nat.Public)
 		c.Relogin()
+		s.wakeMembers(c) // more peers may be in reach than was known
 	}
 }
 
@@ -361,7 +363,7 @@ func (c *control) Introduced(in session.Introduction) {
 	if m == nil || m.control != c {
 		return
 	}
-	s.goWork(func() { m.meet(in) })
+	m.introduced(in)
 }
 
 // Signalled implements session.Handler.

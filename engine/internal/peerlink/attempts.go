@@ -10,8 +10,9 @@ import (
 // ErrBusy says that too many introductions came lately. It passes within a minute.
 var ErrBusy = errors.New("too many introductions")
 
-// attempts bounds how much introductions can make this device do: how many at once, and how many in any
-// minute.
+// attempts bounds how much introductions can make this device do: how many search for a path at once, and how many come
+// in any minute. Who only waits for the peer's first word takes no slot: four peers that say nothing would keep all
+// others out for as long as an attempt lasts.
 type attempts struct {
 	slots chan struct{} // one element for each attempt under way
 
@@ -24,16 +25,20 @@ func newAttempts(atOnce, perMinute int) *attempts {
 	return &attempts{slots: make(chan struct{}, atOnce), recent: make([]time.Time, perMinute)}
 }
 
-// begin waits for a slot; the caller calls end. It returns ErrBusy at once if the minute's share is used.
-func (a *attempts) begin(ctx context.Context, now time.Time) error {
+// count returns ErrBusy if the minute's share is used.
+func (a *attempts) count(now time.Time) error {
 	a.mu.Lock()
+	defer a.mu.Unlock()
 	if oldest := a.recent[a.next]; !oldest.IsZero() && now.Sub(oldest) < time.Minute {
-		a.mu.Unlock()
 		return ErrBusy
 	}
 	a.recent[a.next] = now
 	a.next = (a.next + 1) % len(a.recent)
-	a.mu.Unlock()
+	return nil
+}
+
+// begin waits for a slot; the caller calls end.
+func (a *attempts) begin(ctx context.Context) error {
 	select {
 	case a.slots <- struct{}{}:
 		return nil

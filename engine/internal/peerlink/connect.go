@@ -80,11 +80,9 @@ func (e *Endpoint) attempt(ctx context.Context, in Introduction, signaller Signa
 		return nil, errors.New("this introduction is being worked on")
 	}
 	defer e.signals.close(in.ID)
-	if err := e.attempts.begin(ctx, time.Now()); err != nil {
+	if err := e.attempts.count(time.Now()); err != nil {
 		return nil, err
 	}
-	defer e.attempts.end()
-
 	local := e.addresses()
 	remotes := newRemotes(in, e.loopback)
 	agent, err := newAgent(ctx, e.stun.newAgentSocket(e.withPort(local.routes), remotes))
@@ -102,6 +100,10 @@ func (e *Endpoint) attempt(ctx context.Context, in Introduction, signaller Signa
 	if err != nil {
 		return nil, err
 	}
+	if err := e.attempts.begin(ctx); err != nil {
+		return nil, err
+	}
+	defer e.attempts.end()
 	e.addCandidates(agent, remotes, first.Candidates)
 	e.addPeerLocal(agent, remotes, in)
 

@@ -28,7 +28,7 @@ type Config struct {
 	// AllowLoopback admits loopback addresses, for tests and demonstrations on one machine. Without it a
 	// peer could aim our checks at services of this machine.
 	AllowLoopback bool
-	// MaxAttempts is how many introductions are worked on at once; 0 means 4.
+	// MaxAttempts is how many paths are searched at once; 0 means 4.
 	MaxAttempts int
 	// MaxAttemptsPerMinute is how many may begin in any minute; 0 means 30.
 	MaxAttemptsPerMinute int

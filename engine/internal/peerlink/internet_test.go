@@ -1,6 +1,7 @@
 package peerlink
 
 import (
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"sync"
@@ -22,6 +23,7 @@ type internet struct {
 	hosts   byte // so far; numbers the addresses
 	nets    []func() error
 	dropped atomic.Int64 // how many of the next packets to the STUN server get lost
+	loss    atomic.Int64 // percent of all packets that get lost on the wide area
 }
 
 const (
@@ -47,6 +49,7 @@ func newInternet(t *testing.T) *internet {
 		t.Fatal(err)
 	}
 	in := &internet{t: t, wan: wan, logs: logs}
+	wan.AddChunkFilter(func(vnet.Chunk) bool { return rand.Int64N(100) >= in.loss.Load() })
 	wan.AddChunkFilter(func(c vnet.Chunk) bool {
 		to, ok := c.DestinationAddr().(*net.UDPAddr)
 		return !ok || !to.IP.Equal(net.ParseIP(stunServer)) || in.dropped.Add(-1) < 0

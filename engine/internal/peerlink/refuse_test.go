@@ -133,6 +133,39 @@ func TestBusy(t *testing.T) {
 	}
 }
 
+// Peers that are introduced and say nothing leave room for those that do.
+func TestSilentPeersKeepNobodyOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := newInternet(t)
+		hostA, hostB, hostC := in.host("portcone"), in.host("portcone"), in.host("open")
+		defer in.start()()
+		a, b, nobody := hostA(), hostB(), hostC().Endpoint
+		for _, h := range []host{a, b} {
+			if _, err := h.Detect(t.Context(), stunPorts, false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var silent sync.WaitGroup
+		for range 2 * defaultAttempts {
+			_, inB := introduce(nobody, b.Endpoint)
+			silent.Go(func() {
+				if _, err := b.Connect(t.Context(), inB, node{nobody}, hello(nil)); err == nil {
+					t.Error("met a peer that says nothing")
+				}
+			})
+		}
+		synctest.Wait()
+		inA, inB := introduce(a.Endpoint, b.Endpoint)
+		inA.PeerAddress, inB.PeerAddress = b.public, a.public
+		began := time.Now()
+		fromA, fromB := meet(a.Endpoint, b.Endpoint, inA, inB, hello(nil), hello(nil))
+		if fromA.err != nil || fromB.err != nil || time.Since(began) > time.Second {
+			t.Errorf("after %s: dialer %v, acceptor %v", time.Since(began), fromA.err, fromB.err)
+		}
+		silent.Wait()
+	})
+}
+
 // All STUN of the device goes through one bucket, whatever the agents want to send.
 func TestSTUNIsLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -74,7 +74,12 @@ func TestAttemptsAreLimited(t *testing.T) {
 		a := newAttempts(2, 3)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		begin := func() error { return a.begin(ctx, time.Now()) }
+		begin := func() error {
+			if err := a.count(time.Now()); err != nil {
+				return err
+			}
+			return a.begin(ctx)
+		}
 		for range 2 {
 			if err := begin(); err != nil {
 				t.Fatal(err)
