@@ -117,14 +117,12 @@ func NewManager(o Options) (*Manager, error) {
 		Option: service.KeyValue{
 			"UserService":   o.User,
 			"SystemdScript": systemdUnit(o.User, program, o.Arguments),
-			"KeepAlive":     true,
-			"RunAtLoad":     true,
 		},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("find the service manager of this system: %w", err)
 	}
-	backend, err := backendOf(s, o.User, program)
+	backend, err := backendOf(s, o, program)
 	if err != nil {
 		return nil, err
 	}
@@ -133,14 +131,16 @@ func NewManager(o Options) (*Manager, error) {
 }
 
 // backendOf puts right what is wrong with the library's service on this system's service manager.
-func backendOf(s service.Service, user bool, program string) (backend, error) {
+func backendOf(s service.Service, o Options, program string) (backend, error) {
 	switch s.Platform() {
+	case "darwin-launchd":
+		return newLaunchd(o.User, program, o.Arguments)
 	case "linux-systemd":
-		unit, err := unitPath(user)
+		unit, err := unitPath(o.User)
 		if err != nil {
 			return nil, err
 		}
-		return &systemd{library: library{Service: s}, unit: unit, hidden: hiddenProgram(user, program), control: systemctl(user)}, nil
+		return &systemd{library: library{Service: s}, unit: unit, hidden: hiddenProgram(o.User, program), control: systemctl(o.User)}, nil
 	case "unix-systemv":
 		return &library{Service: s, leavesUnit: true, script: "/etc/init.d/" + Name}, nil
 	}
