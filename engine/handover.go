@@ -58,14 +58,14 @@ func (e *Engine) AddFor(ctx context.Context, owner string, file *os.File, r api.
 			err = errors.Join(err, h.Close())
 		}
 	}()
-	switch {
-	case r.Dir == "":
+	if r.Dir == "" {
 		return api.Download{}, &api.Error{Code: api.ErrInvalid, Message: "the folder of the file is missing"}
-	case !h.Empty():
-		return api.Download{}, &api.Error{Code: api.ErrInvalid, Message: "the file that was handed over is not empty"}
 	}
 	if _, err := e.handed.claim(id, h); err != nil {
 		return api.Download{}, err
+	}
+	if !h.Empty() { // asked last: another download that the file is of may fill it
+		return api.Download{}, &api.Error{Code: api.ErrInvalid, Message: "the file that was handed over is not empty"}
 	}
 	e.handed.keep(id, h)
 	return e.add(ctx, id, r, h)

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -169,15 +170,15 @@ func TestWatch(t *testing.T) {
 		if _, err := r.Load(); err != nil {
 			t.Fatal(err)
 		}
-		changed := 0
+		var changed atomic.Int64
 		go r.Watch(t.Context(), time.Second, func() {
-			changed++
+			changed.Add(1)
 			_, _ = r.Load()
 		})
-		look := func(after time.Duration) int {
+		look := func(after time.Duration) int64 {
 			time.Sleep(after)
 			synctest.Wait()
-			return changed
+			return changed.Load()
 		}
 		if look(5500*time.Millisecond) != 0 {
 			t.Error("nothing has changed, and it says so")
@@ -188,7 +189,7 @@ func TestWatch(t *testing.T) {
 		}
 		write(t, path, `{"lock": ["dir"]}`)
 		if look(time.Second) != 0 || look(time.Second) != 1 || look(10*time.Second) != 1 {
-			t.Errorf("after a change: told %d times", changed)
+			t.Errorf("after a change: told %d times", changed.Load())
 		}
 		if err := os.Remove(path); err != nil {
 			t.Fatal(err)

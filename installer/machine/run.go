@@ -14,7 +14,7 @@ import (
 
 // Command prepares a program to run in the machine as root, with nothing of this computer's environment.
 func (m *Machine) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
-	words := []string{"--target", strconv.Itoa(m.init), "--all", "--", "env", "-i", "LANG=C.UTF-8", "HOME=/root",
+	words := []string{"--target", strconv.Itoa(m.init), "--all", "--root", "--", "env", "-i", "LANG=C.UTF-8", "HOME=/root",
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", name}
 	return exec.CommandContext(ctx, "nsenter", append(words, args...)...)
 }
