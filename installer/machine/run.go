@@ -14,6 +14,7 @@ import (
 
 // Command prepares a program to run in the machine as root, with nothing of this computer's environment.
 func (m *Machine) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	// With its root: where this process lives in a chroot, the machine has only moved into its place.
 	words := []string{"--target", strconv.Itoa(m.init), "--all", "--root", "--", "env", "-i", "LANG=C.UTF-8", "HOME=/root",
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", name}
 	return exec.CommandContext(ctx, "nsenter", append(words, args...)...)
