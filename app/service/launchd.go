@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -39,7 +40,9 @@ func newLaunchd(user bool, program string, arguments []string) (*launchd, error)
 }
 
 func launchctl(arguments ...string) (string, error) {
-	out, err := exec.Command("launchctl", arguments...).Output()
+	ctx, cancel := context.WithTimeout(context.Background(), actionTime)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "launchctl", arguments...).Output()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return string(out), fmt.Errorf("launchctl %s: %w: %s", strings.Join(arguments, " "), exit, strings.TrimSpace(string(exit.Stderr)))
 	}

@@ -103,7 +103,7 @@ func (p *Peer) Take(ctx context.Context, object protocol.ContentID, lookUp, show
 	if err != nil {
 		return 0, fmt.Errorf("connect: %w", err)
 	}
-	defer link.Close()
+	defer func() { _ = link.Close() }() // nothing more is to be said on it
 	return ask(link, object)
 }
 
