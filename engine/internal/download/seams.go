@@ -64,7 +64,7 @@ type Swarm interface {
 	Unwant(pieces ...int)
 	Progress(dst []swarm.PieceProgress) // dst has room for all pieces
 	Availability(dst []uint16) []uint16
-	Neighbours(dst []uint64) (self uint64, others []uint64) // who is downloading, too; numbers as hybrid.Turns has them
+	Neighbours() (self uint64, others []uint64) // who is downloading, too; numbers as hybrid.Turns has them
 	Done(i int)
 	Totals() Totals
 	Sources() []api.Source

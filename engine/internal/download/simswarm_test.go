@@ -309,13 +309,13 @@ func (m *membership) Totals() Totals {
 	return t
 }
 
-func (m *membership) Neighbours(dst []uint64) (self uint64, others []uint64) {
+func (m *membership) Neighbours() (self uint64, others []uint64) {
 	for _, p := range m.Swarm.Peers() {
 		if p.Has < m.pieces {
-			dst = append(dst, figure(p.ID))
+			others = append(others, figure(p.ID))
 		}
 	}
-	return m.number, dst
+	return m.number, others
 }
 
 // figure is what the scheduler knows a peer by.

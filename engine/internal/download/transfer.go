@@ -302,7 +302,7 @@ func (t *transfer) refreshPieces(elapsed time.Duration) {
 
 // takeTurns shares the pieces out again when those who download the object have changed.
 func (t *transfer) takeTurns() {
-	self, others := t.swarm.Neighbours(nil)
+	self, others := t.swarm.Neighbours()
 	slices.Sort(others)
 	if !slices.Equal(others, t.others) || t.others == nil {
 		t.others = append([]uint64{}, others...)

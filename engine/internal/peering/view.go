@@ -95,13 +95,13 @@ func (m *member) Availability(dst []uint16) []uint16 {
 }
 
 // Neighbours implements download.Swarm.
-func (m *member) Neighbours(dst []uint64) (self uint64, others []uint64) {
+func (m *member) Neighbours() (self uint64, others []uint64) {
 	for _, p := range m.stats() {
 		if p.Has < m.object.Manifest.Pieces() {
-			dst = append(dst, number(p.ID))
+			others = append(others, number(p.ID))
 		}
 	}
-	return number(swarm.PeerID(m.service.device.GUID())), dst
+	return number(swarm.PeerID(m.service.device.GUID())), others
 }
 
 // number is a few bits of what names a device: enough to tell the peers of a swarm apart.
