@@ -65,6 +65,7 @@ type Endpoint struct {
 	public    reflexive
 	signals   *mailbox
 	attempts  *attempts
+	uplink    *uplink
 
 	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
@@ -118,6 +119,7 @@ func newEndpoint(cfg Config, udp net.PacketConn, local func() addresses) (*Endpo
 		identity:  id,
 		signals:   newMailbox(),
 		attempts:  newAttempts(orDefault(cfg.MaxAttempts, defaultAttempts), orDefault(cfg.MaxAttemptsPerMinute, defaultAttemptsPerMinute)),
+		uplink:    newUplink(time.Now()),
 		links:     map[*Link]struct{}{},
 		expected:  map[expectation]chan arrival{},
 	}

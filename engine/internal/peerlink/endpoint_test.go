@@ -287,11 +287,17 @@ func TestDeadlines(t *testing.T) {
 	exchange(t, b, a, 1000)
 }
 
-// A Write that the pacer holds back ends at its deadline, and with the link; small ones pass.
+// pace has the link share the uplink, as none on loopback does by itself.
+func (l *Link) pace(ask func() sample) {
+	l.way = newPath(time.Now(), ask)
+	l.endpoint.uplink.join(l.way)
+}
+
+// A Write that the uplink holds back ends at its deadline, and with the link; small ones pass.
 func TestPacedWriteEnds(t *testing.T) {
 	a, b := linked(t)
-	a.pacer = newPacer(time.Now(), func() sample { return sample{} })
-	a.pacer.control.rate = minRate
+	a.pace(func() sample { return sample{} })
+	a.endpoint.uplink.control.rate = minRate
 	if err := a.SetWriteDeadline(time.Now().Add(20 * time.Millisecond)); err != nil {
 		t.Fatal(err)
 	}
@@ -354,7 +360,7 @@ func BenchmarkLink(b *testing.B) {
 		b.Run(fmt.Sprintf("paced=%v", paced), func(b *testing.B) {
 			from, to := linked(b)
 			if paced {
-				from.pacer = newPacer(time.Now(), from.sample)
+				from.pace(from.sample)
 			}
 			block := make([]byte, 64<<10)
 			b.SetBytes(int64(len(block)))

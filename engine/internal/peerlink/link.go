@@ -33,8 +33,8 @@ type Link struct {
 	closeOnce sync.Once
 	peerEnded atomic.Bool // Read has seen the end of the peer's stream
 
-	writing       sync.Mutex // held by a Write; guards pacer
-	pacer         *pacer     // nil on a LAN, where nobody else's traffic is in the way
+	writing       sync.Mutex // held by a Write
+	way           *path      // over the endpoint's uplink; nil on a LAN, where nobody else's traffic is in the way
 	writeDeadline atomic.Pointer[time.Time]
 }
 
@@ -52,7 +52,7 @@ func (e *Endpoint) newLink(a arrival, in Introduction, hello Hello, local addres
 	l.path = remoteOf(a.conn)
 	l.kind = local.kindOf(l.path.Addr())
 	if l.kind != api.PathLAN {
-		l.pacer = newPacer(time.Now(), l.sample)
+		l.way = newPath(time.Now(), l.sample)
 	}
 	_ = a.stream.SetDeadline(time.Time{}) // the attempt's is over; always nil
 	e.mu.Lock()
@@ -62,6 +62,9 @@ func (e *Endpoint) newLink(a arrival, in Introduction, hello Hello, local addres
 		return nil, net.ErrClosed
 	}
 	e.links[l] = struct{}{}
+	if l.way != nil {
+		e.uplink.join(l.way)
+	}
 	e.running.Go(l.seeGrants)
 	return l, nil
 }
@@ -113,20 +116,17 @@ func (l *Link) Write(b []byte) (int, error) {
 	if err := l.stayed(); err != nil {
 		return 0, err
 	}
-	if l.pacer == nil || len(b) < smallWrite {
+	if l.way == nil || len(b) < smallWrite {
 		n, err := l.stream.Write(b)
 		return n, l.explain(err)
 	}
 	sent := 0
 	for sent < len(b) {
-		n, wait := l.pacer.take(time.Now(), len(b)-sent)
-		if n == 0 {
-			if err := l.pause(wait); err != nil {
-				return sent, err
-			}
-			continue
+		n, err := l.granted(len(b) - sent)
+		if err != nil {
+			return sent, err
 		}
-		n, err := l.stream.Write(b[sent : sent+n])
+		n, err = l.stream.Write(b[sent : sent+n])
 		sent += n
 		if err != nil {
 			return sent, l.explain(err)
@@ -135,28 +135,56 @@ func (l *Link) Write(b []byte) (int, error) {
 	return sent, nil
 }
 
-// pause sleeps, but not beyond the write deadline of that moment or the end of the link.
-func (l *Link) pause(wait time.Duration) error {
-	if d := l.writeDeadline.Load(); d != nil && !d.IsZero() {
-		left := time.Until(*d)
-		if left <= 0 {
-			return os.ErrDeadlineExceeded
+// granted waits for the link's turn on the uplink, and until some of the bytes may leave. The turn ends before they
+// do, so that a peer that takes them slowly keeps nobody waiting.
+func (l *Link) granted(want int) (int, error) {
+	u := l.endpoint.uplink
+	for mine := false; !mine; {
+		var err error
+		if mine, err = l.await(u.turn, turnPause); err != nil {
+			return 0, err
 		}
-		wait = min(wait, left)
 	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-l.closed:
-		return net.ErrClosed
-	case <-l.conn.Context().Done():
-		return l.explain(context.Cause(l.conn.Context()))
+	defer func() { <-u.turn }()
+	for {
+		n, wait := u.grant(time.Now(), l.way, want)
+		if n > 0 {
+			return n, nil
+		}
+		if _, err := l.await(nil, wait); err != nil {
+			return 0, err
+		}
 	}
 }
 
-// sample is what the pacer looks at.
+// turnPause is how long a link waits for its turn before it looks at its deadline again, and goes to the end of the line.
+const turnPause = time.Second
+
+// await waits for the turn, or for a while, but not beyond the write deadline of that moment or the end of the link. It
+// tells whether the link has the turn now.
+func (l *Link) await(turn chan<- struct{}, pause time.Duration) (mine bool, err error) {
+	if d := l.writeDeadline.Load(); d != nil && !d.IsZero() {
+		left := time.Until(*d)
+		if left <= 0 {
+			return false, os.ErrDeadlineExceeded
+		}
+		pause = min(pause, left)
+	}
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case turn <- struct{}{}:
+		return true, nil
+	case <-timer.C:
+		return false, nil
+	case <-l.closed:
+		return false, net.ErrClosed
+	case <-l.conn.Context().Done():
+		return false, l.explain(context.Cause(l.conn.Context()))
+	}
+}
+
+// sample is what the uplink looks at.
 func (l *Link) sample() sample {
 	s := l.conn.ConnectionStats()
 	return sample{rtt: s.LatestRTT, sentBytes: s.BytesSent, sentPackets: s.PacketsSent, lostPackets: s.PacketsLost}
@@ -197,8 +225,8 @@ func (l *Link) SetDeadline(t time.Time) error {
 // SetReadDeadline sets the deadline of Read.
 func (l *Link) SetReadDeadline(t time.Time) error { return l.stream.SetReadDeadline(t) }
 
-// SetWriteDeadline sets the deadline of Write. A Write that the pacer holds back notices an earlier one
-// within maxPause.
+// SetWriteDeadline sets the deadline of Write. A Write that the uplink holds back notices an earlier one
+// within turnPause.
 func (l *Link) SetWriteDeadline(t time.Time) error {
 	l.writeDeadline.Store(&t)
 	return l.stream.SetWriteDeadline(t)
@@ -253,6 +281,9 @@ func (l *Link) abort(code quic.ApplicationErrorCode) {
 
 func (l *Link) forget() {
 	l.endpoint.mu.Lock()
-	defer l.endpoint.mu.Unlock()
 	delete(l.endpoint.links, l)
+	l.endpoint.mu.Unlock()
+	if l.way != nil {
+		l.endpoint.uplink.leave(l.way)
+	}
 }

@@ -127,7 +127,7 @@ func testPair(t *testing.T, dialer, acceptor string, m meeting) {
 	if link.Kind() != api.PathDirect || other.link.Kind() != api.PathDirect {
 		t.Errorf("paths %s and %s", link.Kind(), other.link.Kind())
 	}
-	if link.pacer == nil {
+	if link.way == nil {
 		t.Error("a path over the Internet is not paced")
 	}
 	sent := bytes.Repeat([]byte("tributary"), 10_000)

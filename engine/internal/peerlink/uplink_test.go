@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// bottleneck is a link with a drop-tail queue, advanced a millisecond at a time. Our packets go through
-// it beside a rival's.
+// bottleneck is this device's line with a drop-tail queue, advanced a millisecond at a time. The packets of our links go
+// through it beside a rival's.
 type bottleneck struct {
 	capacity float64       // bytes a second
 	delay    time.Duration // round trip without a queue
@@ -16,23 +16,46 @@ type bottleneck struct {
 	now    time.Time
 	queue  float64 // bytes waiting
 	ours   float64 // of these
-	pacer  *pacer
-	state  sample
+	uplink *uplink
+	links  []*simulated
+	turn   int             // of the link that sends next
 	recent []time.Duration // queues of the last round trip: what is measured is that old
 	got    float64         // bytes of ours delivered
 	lost   float64
+}
+
+// simulated is one of our links.
+type simulated struct {
+	*path
+	state  sample
+	beyond time.Duration // queue on the peer's side
+	sentAt time.Time
 }
 
 const step = time.Millisecond
 
 func newBottleneck(mbit float64, delay, buffer time.Duration) *bottleneck {
 	b := &bottleneck{capacity: mbit * 1e6 / 8, delay: delay, buffer: buffer, now: time.Unix(1_000_000_003, 0)}
-	b.state.rtt = delay // the handshake has measured it
-	b.pacer = newPacer(b.now, func() sample { return b.state })
+	b.uplink = newUplink(b.now)
+	b.connect(1)
 	return b
 }
 
-// run sends as fast as the pacer allows while a rival sends rival(now) bytes a second, and returns what
+// connect adds links; the handshake measures the queue that is there.
+func (b *bottleneck) connect(n int) {
+	for range n {
+		l := &simulated{state: sample{rtt: b.delay + b.waiting()}}
+		l.path = newPath(b.now, func() sample { return l.state })
+		b.uplink.join(l.path)
+		b.links = append(b.links, l)
+	}
+}
+
+func (b *bottleneck) waiting() time.Duration {
+	return time.Duration(b.queue / b.capacity * float64(time.Second))
+}
+
+// run sends as fast as the uplink allows while a rival sends rival(now) bytes a second, and returns what
 // was delivered of ours, as a share of the capacity, and the mean queue.
 func (b *bottleneck) run(d time.Duration, rival func(*bottleneck) float64) (share float64, meanQueue time.Duration) {
 	b.got = 0
@@ -42,37 +65,50 @@ func (b *bottleneck) run(d time.Duration, rival func(*bottleneck) float64) (shar
 		b.now = b.now.Add(step)
 		ours := 0.0
 		for {
-			n, _ := b.pacer.take(b.now, 64<<10)
+			l := b.links[b.turn%len(b.links)]
+			n, _ := b.uplink.grant(b.now, l.path, 64<<10)
 			if n == 0 || ours > 4*b.capacity*step.Seconds()+1e6 { // no faster than a stream's window lets it
 				break
 			}
 			ours += float64(n)
+			l.state.sentBytes += uint64(n)
+			l.state.sentPackets += uint64(n+1399) / 1400
+			l.sentAt = b.now
+			b.turn++
 		}
-		b.state.sentBytes += uint64(ours)
-		b.state.sentPackets = b.state.sentBytes / 1400
 		b.queue, b.ours = b.queue+ours+rival(b)*step.Seconds(), b.ours+ours
 		if most := b.capacity * b.buffer.Seconds(); b.queue > most {
 			b.lost += b.ours * (1 - most/b.queue)
 			b.ours *= most / b.queue
 			b.queue = most
 		}
-		b.state.lostPackets = uint64(b.lost / 1400)
 		if out := min(b.queue, b.capacity*step.Seconds()); out > 0 {
 			gone := b.ours * out / b.queue
 			b.queue, b.ours, b.got = b.queue-out, b.ours-gone, b.got+gone
 		}
-		waiting := time.Duration(b.queue / b.capacity * float64(time.Second))
-		sum += waiting
-		b.recent = append(b.recent, waiting)
-		if back := int(b.delay/step) + 1; len(b.recent) > back {
-			b.recent = b.recent[len(b.recent)-back:]
-		}
-		b.state.rtt = b.delay + b.recent[0]
-		if b.now.UnixMilli()%2 == 0 {
-			b.state.rtt += b.noise
-		}
+		sum += b.waiting()
+		b.measure()
 	}
 	return b.got / (b.capacity * d.Seconds()), sum / time.Duration(steps)
+}
+
+// measure gives links what they learn from the acknowledgements of this millisecond: those that sent a round trip ago learn the
+// queue of that moment.
+func (b *bottleneck) measure() {
+	b.recent = append(b.recent, b.waiting())
+	if back := int(b.delay/step) + 1; len(b.recent) > back {
+		b.recent = b.recent[len(b.recent)-back:]
+	}
+	for k, l := range b.links {
+		l.state.lostPackets = uint64(b.lost / 1400 / float64(len(b.links)))
+		if b.now.Sub(l.sentAt) > b.delay+b.recent[0]+2*step { // nothing is under way
+			continue
+		}
+		l.state.rtt = b.delay + b.recent[0] + l.beyond + time.Duration(k) // no two measurements are quite the same
+		if b.now.UnixMilli()%2 == 0 {
+			l.state.rtt += b.noise + 1
+		}
+	}
 }
 
 func nobody(*bottleneck) float64 { return 0 }
@@ -96,8 +132,9 @@ func TestIdleLinkIsUsed(t *testing.T) {
 				if share < 0.8 {
 					t.Errorf("%v Mbit/s, %s away, noise %s: uses %.0f%% of an idle link; want 80%%", mbit, delay, noise, 100*share)
 				}
-				if queue > targetQueue+10*time.Millisecond {
-					t.Errorf("%v Mbit/s, %s away, noise %s: queue of %s; target %s", mbit, delay, noise, queue, targetQueue)
+				// What a change does is seen a round trip later, so that the queue swings the more the farther it is.
+				if most := targetQueue + 5*time.Millisecond + delay/20; queue > most {
+					t.Errorf("%v Mbit/s, %s away, noise %s: queue of %s; want at most %s", mbit, delay, noise, queue, most)
 				}
 			}
 		}
@@ -147,12 +184,56 @@ func TestQueueDoesNotCreepUp(t *testing.T) {
 	}
 }
 
-func TestPacerKeepsToTheRate(t *testing.T) {
+// Many links are together what one is: they use the line, keep the queue short, and yield.
+func TestManyLinksAreAsOne(t *testing.T) {
+	for _, mbit := range []float64{2, 10, 100} {
+		link := newBottleneck(mbit, 30*time.Millisecond, 250*time.Millisecond)
+		link.connect(12)
+		link.run(5*time.Second, nobody)
+		if share, queue := link.run(15*time.Second, nobody); share < 0.8 || queue > targetQueue+5*time.Millisecond {
+			t.Errorf("%v Mbit/s: %.0f%% used at a queue of %s; want 80%% and %s", mbit, 100*share, queue, targetQueue)
+		}
+		link.run(3*time.Second, loadedUser)
+		if share, _ := link.run(15*time.Second, loadedUser); share > 0.1 {
+			t.Errorf("%v Mbit/s: %.0f%% beside the user's upload; want 10%%", mbit, 100*share)
+		}
+	}
+}
+
+// Links that came while there was a queue take it for the path's own delay; they must not lead the others into a longer one.
+func TestLatecomersDoNotLengthenTheQueue(t *testing.T) {
+	link := newBottleneck(10, 30*time.Millisecond, 500*time.Millisecond)
+	link.connect(4)
+	for range 5 {
+		link.run(7*time.Second, nobody)
+		link.connect(1)
+	}
+	if _, queue := link.run(20*time.Second, nobody); queue > targetQueue+5*time.Millisecond {
+		t.Errorf("queue of %s; target %s", queue, targetQueue)
+	}
+}
+
+// A queue that a few links alone see is on their peers' side; it must not slow the others down.
+func TestSlowPeersDoNotHoldOthersBack(t *testing.T) {
+	link := newBottleneck(10, 30*time.Millisecond, 250*time.Millisecond)
+	link.connect(6)
+	link.run(5*time.Second, nobody)
+	for _, l := range link.links[:3] {
+		l.beyond = 200 * time.Millisecond
+	}
+	if share, queue := link.run(15*time.Second, nobody); share < 0.8 || queue > targetQueue+5*time.Millisecond {
+		t.Errorf("%.0f%% used at a queue of %s; want 80%% and %s", 100*share, queue, targetQueue)
+	}
+}
+
+func TestUplinkKeepsToTheRate(t *testing.T) {
 	now := time.Unix(1_000_000_003, 0)
-	p := newPacer(now, func() sample { return sample{} }) // nothing measured: the rate stays at startRate
+	u := newUplink(now)
+	p := newPath(now, func() sample { return sample{} }) // nothing measured: the rate stays at startRate
+	u.join(p)
 	sent := 0
 	for end := now.Add(time.Second); now.Before(end); {
-		n, wait := p.take(now, 1<<20)
+		n, wait := u.grant(now, p, 1<<20)
 		sent += n
 		if n == 0 {
 			if wait <= 0 || wait > maxPause {
@@ -165,7 +246,7 @@ func TestPacerKeepsToTheRate(t *testing.T) {
 		t.Errorf("%.2f of the rate in a second", ratio)
 	}
 	now = now.Add(time.Hour)
-	if n, _ := p.take(now, 1<<30); float64(n) > startRate*targetQueue.Seconds() {
+	if n, _ := u.grant(now, p, 1<<30); float64(n) > startRate*targetQueue.Seconds() {
 		t.Errorf("a burst of %d bytes after a pause", n)
 	}
 }

@@ -1,0 +1,122 @@
+package peerlink
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+)
+
+// uplink is this device's way to the Internet, which all links but those of the LAN share. There is one rate for all of
+// them: each with a rate of its own would take the others' packets for somebody else's traffic, and many of them
+// together would never be polite. Links send one after the other, in turn, so that what leaves at once is one burst and not one
+// of each link.
+type uplink struct {
+	turn chan struct{} // room for one: the link that is granted bytes next. Go lets those who wait in in their order
+
+	mu      sync.Mutex // guards what follows
+	paths   map[*path]struct{}
+	control *controller
+	rtt     time.Duration // of the last reading
+	looked  time.Time
+	tokens  float64 // bytes
+	filled  time.Time
+}
+
+const (
+	// A pause, because nobody had anything to send or because a busy machine woke the writer late, is made good by a
+	// burst that fills the queue up to its target, but at least of minBurstTime.
+	minBurstTime = 10 * time.Millisecond
+	minBurst     = 4 << 10 // bytes
+	// takeTime is how much is granted at least, so that writers do not wake for every packet.
+	takeTime = 8 * time.Millisecond
+	minTake  = 4 << 10 // bytes
+
+	maxPause  = 50 * time.Millisecond
+	lookEvery = 5 * time.Millisecond // at the end of an interval
+	inUse     = time.Second          // since a path last sent; an older round trip says nothing of the queue
+)
+
+func newUplink(now time.Time) *uplink {
+	return &uplink{turn: make(chan struct{}, 1), paths: map[*path]struct{}{}, control: newController(now), tokens: minBurst, filled: now}
+}
+
+func (u *uplink) join(p *path) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.paths[p] = struct{}{}
+}
+
+func (u *uplink) leave(p *path) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	delete(u.paths, p)
+}
+
+// grant lets up to want bytes go over the path, or none and says how long to wait before asking again. The caller has
+// the turn.
+func (u *uplink) grant(now time.Time, p *path, want int) (n int, wait time.Duration) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	p.used = now
+	u.observe(now)
+	rate := u.control.allowed(now)
+	burstTime := max(minBurstTime, targetQueue-u.control.queue)
+	u.tokens = min(u.tokens+rate*now.Sub(u.filled).Seconds(), max(minBurst, rate*burstTime.Seconds()))
+	u.filled = now
+	quantum := max(minTake, rate*takeTime.Seconds())
+	if least := min(float64(want), quantum); u.tokens < least {
+		return 0, min(maxPause, time.Duration((least-u.tokens)/rate*float64(time.Second))+time.Millisecond)
+	}
+	n = int(min(float64(want), max(u.tokens, minTake)))
+	if len(u.paths) > 1 { // others may wait for their turn
+		n = int(min(float64(n), quantum))
+	}
+	u.tokens -= float64(n)
+	return n, 0
+}
+
+// observe looks at the paths as often as convenient, and has the rate changed when an interval has passed. u.mu is held.
+func (u *uplink) observe(now time.Time) {
+	age, interval := now.Sub(u.control.at), min(max(minInterval, u.rtt), maxInterval)
+	if age < interval-listenTime || age < interval && now.Sub(u.looked) < lookEvery {
+		return
+	}
+	u.looked = now
+	for p := range u.paths {
+		if now.Sub(p.used) < inUse {
+			p.look()
+		}
+	}
+	if age >= interval {
+		u.control.update(now, u.read(now))
+	}
+}
+
+// read sums up what the paths have shown. The queue is that of the lower quarter: what is in front of our own line all
+// see, and what only a few see is on their peers' side, where QUIC's congestion control answers it, or in a busy machine. It is
+// not the very shortest, because a link that met while there was a queue takes that for the path's own delay. u.mu is held.
+func (u *uplink) read(now time.Time) (r reading) {
+	var seen []glance
+	losing := 0
+	for p := range u.paths {
+		g := p.glance(now)
+		r.sent += g.sent
+		if !g.fresh {
+			continue
+		}
+		seen = append(seen, g)
+		if g.lossy {
+			losing++
+		}
+	}
+	if len(seen) == 0 {
+		r.queue = u.control.queue
+		return r
+	}
+	slices.SortFunc(seen, func(a, b glance) int { return cmp.Compare(a.queue, b.queue) })
+	low := seen[(len(seen)-1)/4]
+	r.queue, u.rtt = low.queue, low.rtt
+	r.lossy = 2*losing > len(seen)
+	return r
+}
