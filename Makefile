@@ -98,10 +98,10 @@ bench: build ## the figures we promise, as a table and JSON
 	go build -o build/ ./app/bench ./control/load
 	build/bench $(ARGS)
 
-lab: build ## every scenario beside its rivals: make lab [ONLY=b,c] [RUNS=5] [RIVALS=libtorrent|none] [KEEP=folder]
+lab: build ## every scenario beside its rivals: make lab [ONLY=b,c] [RUNS=5] [RIVALS=libtorrent|none] [SLOWER=2] [KEEP=folder]
 	.ci/needs $(NETLAB) $(BESIDE) $(TORRENTS)
 	go build -o build/ ./app/trial
-	build/trial -only "$(ONLY)" -runs "$(or $(RUNS),1)" -rivals "$(RIVALS)" -keep "$(KEEP)"
+	build/trial -only "$(ONLY)" -runs "$(or $(RUNS),1)" -slower "$(or $(SLOWER),1)" -rivals "$(RIVALS)" -keep "$(KEEP)"
 
 bench-ui: build build-window build-tray ## what window and tray promise, as a table and JSON: make bench-ui [ARGS="-minutes 10"]
 	.ci/needs $(WINDOW) $(SCREEN)

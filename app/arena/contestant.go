@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/tributary-dl/tributary/app/fleet"
-	"github.com/tributary-dl/tributary/app/lab"
 	"github.com/tributary-dl/tributary/app/scenario"
 	"github.com/tributary-dl/tributary/engine/api"
 )
@@ -21,7 +21,7 @@ type contestant struct {
 	peers bool
 	alone bool   // only the first who downloads takes part
 	needs string // the program without which it cannot run; "" for ours
-	join  func(ctx context.Context, st *stage, m scenario.Member, at *lab.Host) (player, error)
+	join  func(ctx context.Context, st *stage, m scenario.Member, at fleet.Place) (player, error)
 }
 
 // player is the contestant's program on the computer of one member. A member that holds the object has it, and offers it if
@@ -32,6 +32,8 @@ type player interface {
 	held() string // path of the object of a member that holds it
 	pid() int     // of its process; 0: none
 	kill()        // without warning, if it runs
+	// cpu is the processor time that its program has taken, until now or until its end.
+	cpu() (time.Duration, error)
 }
 
 // fetched is a finished download, in the client's own words.
@@ -59,7 +61,7 @@ type ourPlayer struct {
 	path string
 }
 
-func joinOurs(ctx context.Context, st *stage, m scenario.Member, at *lab.Host) (_ player, err error) {
+func joinOurs(ctx context.Context, st *stage, m scenario.Member, at fleet.Place) (_ player, err error) {
 	// A Unix socket's path has at most 108 bytes, so the folder's name is short.
 	dir := filepath.Join(st.folder, m.Name)
 	files := filepath.Join(dir, "files")
@@ -111,6 +113,7 @@ func (p *ourPlayer) fetch(ctx context.Context) (fetched, error) {
 	return fetched{path: d.Path, claims: &Claims{Edge: d.BytesFromEdge, Peers: d.BytesFromPeers, Wasted: d.BytesWasted}}, nil
 }
 
-func (p *ourPlayer) held() string { return p.path }
-func (p *ourPlayer) pid() int     { return p.PID() }
-func (p *ourPlayer) kill()        { p.Kill() }
+func (p *ourPlayer) held() string                { return p.path }
+func (p *ourPlayer) pid() int                    { return p.PID() }
+func (p *ourPlayer) kill()                       { p.Kill() }
+func (p *ourPlayer) cpu() (time.Duration, error) { return p.CPU() }

@@ -81,6 +81,7 @@ func (r *run) judgeBytes(before, after counts, completed int) {
 	if limit := res.Limits.Offload; limit > 0 {
 		res.Figures["offload_over_limit"] = offload / limit
 	}
+	res.Figures["cpu_ms_per_mb"] = 1000 * res.Figures["cpu_s"] / (wanted / 1e6)
 	res.Figures["wire_overhead"] = float64(onWire)/wanted - 1
 	if !claims {
 		return

@@ -3,9 +3,6 @@ package arena
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/tributary-dl/tributary/app/lab"
@@ -93,36 +90,4 @@ func backAfter(series []Sample, moment, rate float64) float64 {
 		return 0
 	}
 	return series[len(series)-1].At - moment
-}
-
-// processor is the time that the machine's processors have spent, in ticks.
-type processor struct{ busy, all float64 }
-
-// readProcessor reads the first line of /proc/stat: user, nice, system, idle, iowait, irq, softirq, steal.
-func readProcessor() (p processor, err error) {
-	text, err := os.ReadFile("/proc/stat")
-	if err != nil {
-		return p, err
-	}
-	line, _, _ := strings.Cut(string(text), "\n")
-	var ticks [8]float64
-	if _, err := fmt.Sscanf(line, "cpu %f %f %f %f %f %f %f %f", &ticks[0], &ticks[1], &ticks[2], &ticks[3], &ticks[4], &ticks[5],
-		&ticks[6], &ticks[7]); err != nil {
-		return p, fmt.Errorf("read /proc/stat: %w", err)
-	}
-	for i, t := range ticks {
-		p.all += t
-		if i != 3 && i != 4 {
-			p.busy += t
-		}
-	}
-	return p, nil
-}
-
-// since returns the share of all processors that was used since an earlier reading.
-func (p processor) since(before processor) float64 {
-	if p.all <= before.all {
-		return 0
-	}
-	return (p.busy - before.busy) / (p.all - before.all)
 }

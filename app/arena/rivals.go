@@ -7,14 +7,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
-	"github.com/tributary-dl/tributary/app/lab"
+	"github.com/tributary-dl/tributary/app/fleet"
 	"github.com/tributary-dl/tributary/app/scenario"
 )
 
@@ -81,14 +83,15 @@ type order struct {
 // plainPlayer runs a program that ends when it has the file.
 type plainPlayer struct {
 	order
-	at   *lab.Host
+	at   fleet.Place
 	args func(order) []string
+	used time.Duration // of processor time
 }
 
-func joinPlain(args func(order) []string) func(context.Context, *stage, scenario.Member, *lab.Host) (player, error) {
-	return func(_ context.Context, st *stage, m scenario.Member, at *lab.Host) (player, error) {
+func joinPlain(args func(order) []string) func(context.Context, *stage, scenario.Member, fleet.Place) (player, error) {
+	return func(_ context.Context, st *stage, m scenario.Member, at fleet.Place) (player, error) {
 		o, err := newOrder(st, m)
-		return &plainPlayer{o, at, args}, err
+		return &plainPlayer{order: o, at: at, args: args}, err
 	}
 }
 
@@ -99,16 +102,27 @@ func newOrder(st *stage, m scenario.Member) (order, error) {
 
 func (p *plainPlayer) fetch(ctx context.Context) (fetched, error) {
 	args := p.args(p.order)
-	out, err := p.at.Command(ctx, args[0], args[1:]...).CombinedOutput()
+	cmd := p.at.Command(ctx, args[0], args[1:]...)
+	out, err := cmd.CombinedOutput()
+	p.used = cpuOf(cmd.ProcessState)
 	if err != nil {
 		return fetched{}, fmt.Errorf("%s: %w: %s", args[0], err, out)
 	}
 	return fetched{path: p.file}, nil
 }
 
-func (p *plainPlayer) held() string { return "" } // such programs offer nothing
-func (p *plainPlayer) pid() int     { return 0 }
-func (p *plainPlayer) kill()        {} // ends with the download or the laboratory
+func (p *plainPlayer) held() string                { return "" } // such programs offer nothing
+func (p *plainPlayer) pid() int                    { return 0 }
+func (p *plainPlayer) kill()                       {} // ends with the download or the laboratory
+func (p *plainPlayer) cpu() (time.Duration, error) { return p.used, nil }
+
+// cpuOf is the processor time of a program that has ended; 0 if it did not even start.
+func cpuOf(state *os.ProcessState) time.Duration {
+	if state == nil {
+		return 0
+	}
+	return state.UserTime() + state.SystemTime()
+}
 
 func curl(o order) []string {
 	return []string{"curl", "-sS", "--fail", "--cacert", o.st.control.CA(), "-o", o.file, o.st.object.url}
@@ -127,18 +141,19 @@ func wget(o order) []string {
 // verified all of it (as aria2 tells a hook), and goes on to share it.
 type swarmPlayer struct {
 	order
-	at    *lab.Host
+	at    fleet.Place
 	args  func(order) []string
 	mark  string
 	holds bool
 
 	mu      sync.Mutex
 	cmd     *exec.Cmd
+	over    chan struct{} // closed when the program has ended
 	running sync.WaitGroup
 }
 
-func joinSwarm(args func(order) []string) func(context.Context, *stage, scenario.Member, *lab.Host) (player, error) {
-	return func(ctx context.Context, st *stage, m scenario.Member, at *lab.Host) (player, error) {
+func joinSwarm(args func(order) []string) func(context.Context, *stage, scenario.Member, fleet.Place) (player, error) {
+	return func(ctx context.Context, st *stage, m scenario.Member, at fleet.Place) (player, error) {
 		o, err := newOrder(st, m)
 		if err != nil {
 			return nil, err
@@ -166,9 +181,10 @@ func (p *swarmPlayer) fetch(ctx context.Context) (fetched, error) {
 	if err != nil {
 		return fetched{}, err
 	}
+	over := make(chan struct{})
 	p.mu.Lock()
 	err = cmd.Start()
-	p.cmd = cmd
+	p.cmd, p.over = cmd, over
 	p.mu.Unlock()
 	if err != nil {
 		return fetched{}, err
@@ -183,6 +199,7 @@ func (p *swarmPlayer) fetch(ctx context.Context) (fetched, error) {
 		}
 		_, _ = io.Copy(io.Discard, out) // a program that cannot write stands still
 		ended <- cmd.Wait()
+		close(over)
 	})
 	select {
 	case <-done:
@@ -217,6 +234,21 @@ func (p *swarmPlayer) kill() {
 	}
 	p.mu.Unlock()
 	p.running.Wait()
+}
+
+func (p *swarmPlayer) cpu() (time.Duration, error) {
+	p.mu.Lock()
+	cmd, over := p.cmd, p.over
+	p.mu.Unlock()
+	if cmd == nil || cmd.Process == nil {
+		return 0, nil
+	}
+	used, err := fleet.CPUTime(cmd.Process.Pid)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return used, err
+	}
+	<-over // it has just ended
+	return cpuOf(cmd.ProcessState), nil
 }
 
 // seedScript is what libtorrent's users write: a session, a torrent, and a look at its state.

@@ -33,7 +33,7 @@ type Result struct {
 	Seed       uint64             `json:"seed"`
 	Void       string             `json:"void,omitempty"` // why it is not worth anything
 	Limits     scenario.Limits    `json:"limits"`
-	Figures    map[string]float64 `json:"figures"`           // those of scenario.Figures that apply, and last_s, median_s, p95_s, processor
+	Figures    map[string]float64 `json:"figures"`           // those of scenario.Figures that apply, and the others that the package names
 	Members    []MemberResult     `json:"members"`           // who downloaded
 	Remarks    []string           `json:"remarks,omitempty"` // what a reader must know
 	Series     []Sample           `json:"series"`
@@ -48,6 +48,7 @@ type MemberResult struct {
 	Seconds float64 `json:"seconds"` // until it had the whole file
 	Left    bool    `json:"left,omitempty"`
 	Problem string  `json:"problem,omitempty"`
+	CPU     float64 `json:"cpu_s"` // processor time of its program meanwhile
 	Claims  *Claims `json:"claims,omitempty"`
 }
 
@@ -63,12 +64,8 @@ type run struct {
 	fetched map[string]fetched
 }
 
-const (
-	// settleTime lets sessions and NAT tests end before the run, and the edge's log be written after it.
-	settleTime = 1500 * time.Millisecond
-	// defaultPatience is for scenarios that say nothing.
-	defaultPatience = 120.0
-)
+// settleTime lets sessions and NAT tests end before the run, and the edge's log be written after it.
+const settleTime = 1500 * time.Millisecond
 
 // Run plays a scenario once. The result may be void; an error means that the laboratory itself did not work.
 func Run(ctx context.Context, o Options, s scenario.Scenario, name string, seed uint64) (_ *Result, err error) {
@@ -135,7 +132,7 @@ func (r *run) play(ctx context.Context, busy float64) error {
 	if err != nil {
 		return err
 	}
-	cpu, err := readProcessor()
+	cpu, err := r.readEffort()
 	if err != nil {
 		return err
 	}
@@ -143,14 +140,9 @@ func (r *run) play(ctx context.Context, busy float64) error {
 	if err := r.everybody(ctx); err != nil {
 		return err
 	}
-	cpuAfter, err := readProcessor()
+	cpuAfter, err := r.readEffort()
 	if err != nil {
 		return err
-	}
-	used := cpuAfter.since(cpu)
-	r.result.Figures["processor"] = used
-	if used > busy {
-		r.result.Void = fmt.Sprintf("the processors were busy for %.0f%% of the time; %.0f%% is allowed", 100*used, 100*busy)
 	}
 	if err := pause(ctx, settleTime); err != nil {
 		return err
@@ -160,6 +152,7 @@ func (r *run) play(ctx context.Context, busy float64) error {
 		return err
 	}
 	r.verify()
+	r.judgeEffort(cpu, cpuAfter, busy)
 	r.judge(before, after)
 	return nil
 }
@@ -178,8 +171,8 @@ func (r *run) freeze(ctx context.Context) error {
 
 // everybody lets members arrive, download and leave, and events happen, until the last has its file.
 func (r *run) everybody(ctx context.Context) error {
-	patience := cmp.Or(r.stage.scenario.Patience, defaultPatience)
-	ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(patience*float64(time.Second)), fmt.Errorf("not done after %.0f s", patience))
+	patience := r.stage.scenario.TimeLimit()
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("not done after %s", patience))
 	defer cancel()
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)

@@ -124,7 +124,11 @@ func (st *stage) join(ctx context.Context, c contestant) error {
 	joining.SetLimit(joinsAtOnce)
 	for _, m := range st.members {
 		joining.Go(func() error {
-			p, err := c.join(ctx, st, m.Member, m.host)
+			var at fleet.Place = m.host
+			if len(st.members) > Crowd {
+				at = modest{at}
+			}
+			p, err := c.join(ctx, st, m.Member, at)
 			if err != nil {
 				return fmt.Errorf("%s: %w", m.Name, err)
 			}

@@ -100,19 +100,11 @@ type usage struct {
 // usageOf reads what the kernel counts of a process (proc(5)).
 func usageOf(pid int) (u usage, err error) {
 	dir := fmt.Sprintf("/proc/%d/", pid)
-	stat, err := os.ReadFile(dir + "stat")
+	cpu, err := fleet.CPUTime(pid)
 	if err != nil {
 		return u, err
 	}
-	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-	const ticksPerSecond = 100 // USER_HZ on every Linux that Go runs on
-	for _, f := range fields[11:13] {
-		n, err := strconv.ParseFloat(f, 64)
-		if err != nil {
-			return u, err
-		}
-		u.cpu += n / ticksPerSecond
-	}
+	u.cpu = cpu.Seconds()
 	if u.rss, err = procNumber(dir+"status", "VmRSS:"); err != nil {
 		return u, err
 	}

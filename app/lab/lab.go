@@ -25,6 +25,9 @@ import (
 // of its own ("unnumbered"), so that an address can be given to any line.
 const gateway = "203.0.113.1"
 
+// bridgeFilter is the switch of a namespace for filters on bridges.
+const bridgeFilter = "/proc/sys/net/bridge/bridge-nf-call-iptables"
+
 // labs counts the laboratories of this process, for names that do not clash.
 var labs atomic.Int64
 
@@ -103,12 +106,14 @@ func (l *Lab) addNamespace(name string, commands ...string) (string, error) {
 		return "", err
 	}
 	l.namespaces = append(l.namespaces, ns)
-	// IPv6 would lead around every NAT of the laboratory; reverse-path filters would drop on
-	// unnumbered lines.
+	// IPv6 would lead around every NAT of the laboratory; reverse-path filters would drop on unnumbered lines. Where
+	// the kernel has filters for bridges, a home's frames would go through the router's rules and connection tracking
+	// twice: once on the bridge, where no home router looks at them.
 	script := append([]string{
 		"echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6",
 		"echo 1 >/proc/sys/net/ipv4/ip_forward",
 		"echo 0 >/proc/sys/net/ipv4/conf/all/rp_filter",
+		"if test -e " + bridgeFilter + "; then echo 0 >" + bridgeFilter + "; fi",
 		"ip link set lo up",
 	}, commands...)
 	return ns, inNamespace(ns, script...)

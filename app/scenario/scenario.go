@@ -5,6 +5,7 @@ package scenario
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"encoding/json"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tributary-dl/tributary/app/lab"
 )
@@ -34,7 +36,7 @@ type Scenario struct {
 	Courtesy string   `json:"courtesy,omitempty"`
 	Beside   []string `json:"beside,omitempty"`   // other programs worth a comparison
 	Goals    []Goal   `json:"goals"`              // what the result should be
-	Patience float64  `json:"patience,omitempty"` // a run that takes longer has failed; default 120
+	Patience float64  `json:"patience,omitempty"` // a run that takes longer has failed; default 120 (see TimeLimit)
 	Seed     uint64   `json:"seed,omitempty"`     // of the first run; each further run adds one
 	NoHelp   bool     `json:"no_help,omitempty"`  // peers are not expected to bring anything here
 }
@@ -187,6 +189,12 @@ func Choose(all []Scenario, names []string) ([]Scenario, error) {
 		}
 	}
 	return chosen, nil
+}
+
+// TimeLimit says when a run has failed.
+func (s Scenario) TimeLimit() time.Duration {
+	const ordinary = 120
+	return seconds(cmp.Or(s.Patience, ordinary))
 }
 
 // Size returns the file's size in bytes.

@@ -186,6 +186,43 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// Whoever plays slower meets the same limits: the same offload, and times that are longer by as much.
+func TestSlowerKeepsRatios(t *testing.T) {
+	const times = 3
+	for _, s := range all(t) {
+		slow, err := s.Slower(times)
+		if err != nil {
+			t.Fatal(err)
+		}
+		members, slowly := s.Draw(1), slow.Draw(1)
+		for i, m := range members {
+			m.Arrives, m.Leaves, m.Line = times*m.Arrives, times*m.Leaves, m.Line.slower(times)
+			if late := slowly[i].Arrives - m.Arrives; late.Abs() > time.Microsecond {
+				t.Errorf("%s: %s arrives at %s; want %s", s.Name, m.Name, slowly[i].Arrives, m.Arrives)
+			}
+			if late := slowly[i].Leaves - m.Leaves; late.Abs() > 3*time.Millisecond {
+				t.Errorf("%s: %s leaves at %s; want %s", s.Name, m.Name, slowly[i].Leaves, m.Leaves)
+			}
+			m.Arrives, m.Leaves = slowly[i].Arrives, slowly[i].Leaves
+			if diff := cmp.Diff(m, slowly[i]); diff != "" {
+				t.Errorf("%s: another member:\n%s", s.Name, diff)
+			}
+		}
+		want, got := s.LimitsOf(members), slow.LimitsOf(slowly)
+		if math.Abs(got.Time-times*want.Time) > 0.01*got.Time+2*times*step || math.Abs(got.Offload-want.Offload) > 0.02 {
+			t.Errorf("%s: limits %+v; at the true pace %+v", s.Name, got, want)
+		}
+		if slow.TimeLimit() != times*s.TimeLimit() {
+			t.Errorf("%s: patience %s; want %s", s.Name, slow.TimeLimit(), times*s.TimeLimit())
+		}
+	}
+	for _, wrong := range []float64{0, 0.5, -2, 11, math.NaN(), math.Inf(1)} {
+		if _, err := named(t, "b").Slower(wrong); err == nil {
+			t.Errorf("Slower(%v) is taken", wrong)
+		}
+	}
+}
+
 func near(a, b float64) bool { return math.Abs(a-b) < 0.01*b }
 
 func TestGoalsCanBeMet(t *testing.T) {

@@ -31,6 +31,7 @@ type options struct {
 	out      string
 	keep     string
 	busy     float64
+	slower   float64
 	list     bool
 	file     string
 	table    io.Writer // where tables go
@@ -47,6 +48,7 @@ func main() {
 	flag.StringVar(&o.out, "out", "build/lab", "`folder` for the page and the JSON")
 	flag.StringVar(&o.keep, "keep", "", "`folder` that gets each run's data, with the services' debug logs")
 	flag.Float64Var(&o.busy, "busy", 0.7, "`share` of the processors' time above which a run is void")
+	flag.Float64Var(&o.slower, "slower", 1, "play everything so many `times` slower, for machines that are busy above -busy: rates are divided by it, the members' arrivals and departures take as much longer")
 	flag.BoolVar(&o.list, "list", false, "list scenarios and rivals")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -81,8 +83,11 @@ func trial(ctx context.Context, o options) error {
 		}
 	}
 	t := &tournament{options: arena.Options{Programs: programs, Keep: o.keep, Busy: o.busy}, runs: o.runs, say: o.say}
-	var report report
+	report := report{Slower: o.slower}
 	for _, s := range chosen {
+		if s, err = s.Slower(o.slower); err != nil {
+			return err
+		}
 		beside, missing, err := rivals(s, o.rivals)
 		if err != nil {
 			return err
@@ -94,10 +99,11 @@ func trial(ctx context.Context, o options) error {
 		if writeErr := report.write(o.out); err != nil || writeErr != nil {
 			return errors.Join(context.Cause(ctx), err, writeErr)
 		}
-		report.Outcomes[len(report.Outcomes)-1].print(o.table)
+		report.Outcomes[len(report.Outcomes)-1].print(o.table, report.pace())
 	}
 	report.printOverview(o.table)
-	fmt.Fprintf(o.table, "\nThe page: %s\nThe figures: %s\n", filepath.Join(o.out, pageName), filepath.Join(o.out, jsonName))
+	fmt.Fprintf(o.table, "\nThe page: %s\nThe figures: %s\nThe table for RESULTS.md: %s\n", filepath.Join(o.out, pageName),
+		filepath.Join(o.out, jsonName), filepath.Join(o.out, tableName))
 	return nil
 }
 

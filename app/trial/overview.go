@@ -11,7 +11,7 @@ import (
 )
 
 // overviewColumns are what an overview says of each scenario.
-var overviewColumns = []string{"ours, s", "÷ limit", "offload", "of at most", "wasted", "wire +", "best rival", "rival ÷ ours", "goals"}
+var overviewColumns = []string{"ours, s", "÷ limit", "offload", "of at most", "wasted", "wire +", "busy", "best rival", "rival ÷ ours", "goals"}
 
 // overview is one table over scenarios.
 type overview struct {
@@ -35,11 +35,8 @@ func (r *report) overviews() (list []overview) {
 // summary has a cell for each of overviewColumns.
 func (o *Outcome) summary() []string {
 	cell := func(figure string, show func(float64) string) string {
-		value, all := o.figure(arena.Ours, figure)
-		if len(all) == 0 {
-			return "–"
-		}
-		return show(value)
+		_, all := o.figure(arena.Ours, figure)
+		return spread(all, show)
 	}
 	most := "–"
 	if mine := o.of(arena.Ours); len(mine) > 0 {
@@ -53,7 +50,7 @@ func (o *Outcome) summary() []string {
 		}
 	}
 	return []string{cell("last_s", number), cell("time_over_limit", number), cell("offload", percent), most, cell("wasted", percent),
-		cell("wire_overhead", percent), rival, ratio, fmt.Sprintf("%d/%d", met, len(o.Goals))}
+		cell("wire_overhead", percent), cell("processor", percent), rival, ratio, fmt.Sprintf("%d/%d", met, len(o.Goals))}
 }
 
 // bestRival returns the fastest other program that got every file, and its time in units of ours.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"strconv"
 	"time"
 
 	"github.com/tributary-dl/tributary/app/arena"
@@ -31,8 +32,7 @@ type row struct {
 	Name  string
 	Ours  bool
 	Cells []string
-	Runs  int
-	Void  int
+	Runs  string
 }
 
 type picture struct {
@@ -47,8 +47,9 @@ func (r *report) writePage(w io.Writer) error {
 		Overviews  []overview
 		Panels     []panel
 		Met, Goals int
-		When       string
-	}{Columns: overviewColumns, Overviews: r.overviews(), When: time.Now().Format("2006-01-02 15:04")}
+		When, Pace string
+		Crowd      int
+	}{Crowd: arena.Crowd, Columns: overviewColumns, Overviews: r.overviews(), Pace: r.pace(), When: time.Now().Format("2006-01-02 15:04")}
 	for _, o := range r.Outcomes {
 		p := newPanel(o)
 		page.Panels = append(page.Panels, p)
@@ -65,13 +66,7 @@ func newPanel(o Outcome) panel {
 	var shown []*arena.Result
 	for _, name := range o.names() {
 		runs := o.of(name)
-		line := row{Name: name, Ours: name == arena.Ours, Cells: o.cells(name), Runs: len(runs)}
-		for _, r := range o.Results {
-			if r.Contestant == name && r.Void != "" {
-				line.Void++
-			}
-		}
-		p.Rows = append(p.Rows, line)
+		p.Rows = append(p.Rows, row{Name: name, Ours: name == arena.Ours, Cells: o.cells(name), Runs: o.counted(name)})
 		if len(runs) > 0 {
 			shown = append(shown, runs[0])
 		}
@@ -103,13 +98,24 @@ func (o *Outcome) limits() string {
 // cells are a contestant's medians, column by column.
 func (o *Outcome) cells(name string) (cells []string) {
 	for _, c := range columns {
-		if value, all := o.figure(name, c.figure); len(all) > 0 {
-			cells = append(cells, c.show(value))
-		} else {
-			cells = append(cells, "–")
-		}
+		_, all := o.figure(name, c.figure)
+		cells = append(cells, spread(all, c.show))
 	}
 	return cells
+}
+
+// counted says how many of a contestant's runs count.
+func (o *Outcome) counted(name string) string {
+	played := 0
+	for _, r := range o.Results {
+		if r.Contestant == name {
+			played++
+		}
+	}
+	if count := len(o.of(name)); count < played {
+		return fmt.Sprintf("%d of %d", count, played)
+	}
+	return strconv.Itoa(played)
 }
 
 // remarks are what a reader must know beside the figures.

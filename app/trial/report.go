@@ -7,19 +7,31 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
 
 // report is what is written.
 type report struct {
+	Slower   float64   `json:"slower"` // so many times slower than the files say; 1 is their pace
 	Outcomes []Outcome `json:"outcomes"`
+}
+
+// pace says that everything was played slower; "" if it was not.
+func (r *report) pace() string {
+	if r.Slower == 1 {
+		return ""
+	}
+	return fmt.Sprintf("PLAYED %g TIMES SLOWER: rates are divided by %[1]g, arrivals and departures take %[1]g times as long. Shares and ratios of times "+
+		"compare with those of the true pace; seconds do not. The programs' fixed times weigh less by as much than they do at the true pace.", r.Slower)
 }
 
 // Names of what is written.
 const (
-	jsonName = "results.json"
-	pageName = "index.html"
+	jsonName  = "results.json"
+	pageName  = "index.html"
+	tableName = "results.md"
 )
 
 // write puts the report into a folder, in place of an older one.
@@ -38,6 +50,9 @@ func (r *report) write(folder string) error {
 	if err := r.writePage(&page); err != nil {
 		return err
 	}
+	if err := os.WriteFile(filepath.Join(folder, tableName), []byte(r.markdown()), 0o644); err != nil {
+		return err
+	}
 	return os.WriteFile(filepath.Join(folder, pageName), page.Bytes(), 0o644)
 }
 
@@ -52,12 +67,17 @@ var columns = []struct {
 	{"wasted", "wasted", percent},
 	{"wire +", "wire_overhead", percent},
 	{"done", "completed", percent},
-	{"cpu", "processor", percent},
+	{"busy", "processor", percent},
+	{"CPU s each", "cpu_each_s", number},
+	{"CPU ms/MB", "cpu_ms_per_mb", number},
 }
 
 // print shows a scenario as a table.
-func (o *Outcome) print(w io.Writer) {
+func (o *Outcome) print(w io.Writer, pace string) {
 	fmt.Fprintf(w, "\n%s — %s\n%s\nlimits: %s\n", o.Scenario.Name, o.Scenario.Title, o.Scenario.About, o.limits())
+	if pace != "" {
+		fmt.Fprintln(w, pace)
+	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprint(t, "\t")
 	for _, c := range columns {
@@ -65,7 +85,7 @@ func (o *Outcome) print(w io.Writer) {
 	}
 	fmt.Fprint(t, "runs\t\n")
 	for _, name := range o.names() {
-		fmt.Fprintf(t, "%s\t%s\t%d\t\n", name, strings.Join(o.cells(name), "\t"), len(o.of(name)))
+		fmt.Fprintf(t, "%s\t%s\t%s\t\n", name, strings.Join(o.cells(name), "\t"), o.counted(name))
 	}
 	_ = t.Flush() // a terminal that is gone is no reason to stop measuring
 	for _, g := range o.Goals {
@@ -89,18 +109,33 @@ func (g Judged) Verdict() string {
 
 // Words are the goal in one line.
 func (g Judged) Words() string {
+	if g.Note != "" {
+		return g.short() + ": " + g.Note
+	}
+	return g.short()
+}
+
+// short is the goal with what came out.
+func (g Judged) short() string {
 	sign, bound := "≥", g.AtLeast
 	if bound == nil {
 		sign, bound = "≤", g.AtMost
 	}
-	line := fmt.Sprintf("%s %s %s", g.Figure, sign, number(*bound))
 	if len(g.Runs) > 0 {
-		line = fmt.Sprintf("%s %s (%s %s)", g.Figure, number(g.Value), sign, number(*bound))
+		return fmt.Sprintf("%s %s (%s %s)", g.Figure, spread(g.Runs, number), sign, number(*bound))
 	}
-	if g.Note != "" {
-		line += ": " + g.Note
+	return fmt.Sprintf("%s %s %s", g.Figure, sign, number(*bound))
+}
+
+// spread is a median; if there are several values, with the least and the largest of them.
+func spread(all []float64, show func(float64) string) string {
+	switch len(all) {
+	case 0:
+		return "–"
+	case 1:
+		return show(all[0])
 	}
-	return line
+	return fmt.Sprintf("%s [%s–%s]", show(median(all)), show(slices.Min(all)), show(slices.Max(all)))
 }
 
 func number(v float64) string { return fmt.Sprintf("%.3g", v) }

@@ -48,6 +48,7 @@ func (t *tournament) play(ctx context.Context, s scenario.Scenario, beside []str
 					return o, err
 				}
 				o.Results = append(o.Results, r)
+				fmt.Fprintf(t.say, "  processors busy for %s of the time, the members' programs took %s s of it\n", percent(r.Figures["processor"]), number(r.Figures["cpu_s"]))
 				if r.Void == "" {
 					pair[name] = r
 					break

@@ -31,7 +31,7 @@ func TestLaboratory(t *testing.T) {
 	if err := lab.Supported(); err != nil {
 		t.Skip(err)
 	}
-	o := options{programs: buildPrograms(t), runs: 1, out: t.TempDir(), busy: 1.1, table: io.Discard, say: t.Output()}
+	o := options{programs: buildPrograms(t), runs: 1, out: t.TempDir(), busy: 1.1, slower: 1, table: io.Discard, say: t.Output()}
 	o.file = filepath.Join(t.TempDir(), "tiny.json")
 	if err := os.WriteFile(o.file, []byte(tiny), 0o600); err != nil {
 		t.Fatal(err)
