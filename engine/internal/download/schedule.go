@@ -15,7 +15,7 @@ func (t *transfer) view() hybrid.View {
 	_, quick, _ := t.meter.rates(meterQuick)
 	return hybrid.View{RunLength: 1, Pieces: t.pieces, Done: t.done, Mine: t.mine, PieceLength: t.geo.unit, Cursor: t.cursor, Allowance: t.allowance,
 		EdgeRate: max(edgeRate, t.pacer.AloneRate()/2), PeerRate: min(peerRate, quick), Peers: t.counted.Delivering, UnderWay: t.claims,
-		Swarming: t.swarm != nil, StallTime: stallTime}
+		Swarming: t.swarm != nil, StallTime: stallTime, Wait: t.inLAN && time.Since(t.nearTime) < neighbourTime, Elapsed: time.Since(t.began)}
 }
 
 // schedule starts the edge requests that the picker asks for.
