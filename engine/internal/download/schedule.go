@@ -67,6 +67,7 @@ func (t *transfer) slots(connections int, edgeRate float64, now time.Time) (requ
 	case t.swarm == nil:
 		return connections, longest
 	case t.counted.Peers == 0 && now.Sub(t.began) > peersMayCome:
+		t.alone = true
 		return connections, max(1, longest/2)
 	}
 	rate := min(t.allowance, max(edgeRate, t.pacer.AloneRate()))
@@ -78,6 +79,17 @@ func (t *transfer) slots(connections int, edgeRate float64, now time.Time) (requ
 	good := pieces * int(t.geo.unit) / goodRequest
 	requests = min(connections, pieces, max(good, fewestFree))
 	return requests, min(longest, (pieces+requests-1)/requests)
+}
+
+// shorten ends the long requests of one who thought to be alone: they may be for all that is left, and peers would have nothing to give.
+func (t *transfer) shorten() {
+	t.alone = false
+	for r, cancel := range t.requests {
+		if r.run.Count > 1 {
+			r.dropped = true
+			cancel()
+		}
+	}
 }
 
 // lend lets peers be asked for claimed pieces when they would be done clearly sooner, or when the edge has been

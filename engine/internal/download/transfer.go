@@ -64,7 +64,8 @@ type transfer struct {
 	left      int             // pieces
 	cursor    int
 
-	claims    int // edge requests under way
+	claims    int  // edge requests under way
+	alone     bool // they were made as if no peers would come
 	requests  map[*request]context.CancelFunc
 	buffers   [][]byte // of pieces, for the next requests
 	allowance float64
@@ -244,6 +245,9 @@ func (a *actor) look(t *transfer, now time.Time) {
 		t.refreshPieces(elapsed)
 		totals = t.countSwarm(a)
 		t.takeTurns(now)
+		if t.alone && totals.Delivering > 0 {
+			t.shorten()
+		}
 	}
 	edgeBytes := t.edgeBytes()
 	if edgeBytes != t.edgeSeen || t.claims == 0 {
