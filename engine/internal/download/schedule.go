@@ -15,7 +15,7 @@ func (t *transfer) view() hybrid.View {
 	_, quick, _ := t.meter.rates(meterQuick)
 	return hybrid.View{RunLength: 1, Pieces: t.pieces, Done: t.done, Mine: t.mine, PieceLength: t.geo.unit, Cursor: t.cursor, Allowance: t.allowance,
 		EdgeRate: max(edgeRate, t.pacer.AloneRate()/2), PeerRate: min(peerRate, quick), Peers: t.counted.Delivering, UnderWay: t.claims,
-		Swarming: t.swarm != nil, StallTime: stallTime}
+		Swarming: t.swarm != nil, StallTime: stallTime, Wait: t.inLAN && time.Since(t.nearTime) < neighbourTime, Elapsed: time.Since(t.began)}
 }
 
 // schedule starts the edge requests that the picker asks for.
@@ -67,6 +67,7 @@ func (t *transfer) slots(connections int, edgeRate float64, now time.Time) (requ
 	case t.swarm == nil:
 		return connections, longest
 	case t.counted.Peers == 0 && now.Sub(t.began) > peersMayCome:
+		t.alone = true
 		return connections, max(1, longest/2)
 	}
 	rate := min(t.allowance, max(edgeRate, t.pacer.AloneRate()))
@@ -78,6 +79,17 @@ func (t *transfer) slots(connections int, edgeRate float64, now time.Time) (requ
 	good := pieces * int(t.geo.unit) / goodRequest
 	requests = min(connections, pieces, max(good, fewestFree))
 	return requests, min(longest, (pieces+requests-1)/requests)
+}
+
+// shorten ends the long requests of one who thought to be alone: they may be for all that is left, and peers would have nothing to give.
+func (t *transfer) shorten() {
+	t.alone = false
+	for r, cancel := range t.requests {
+		if r.run.Count > 1 {
+			r.dropped = true
+			cancel()
+		}
+	}
 }
 
 // lend lets peers be asked for claimed pieces when they would be done clearly sooner, or when the edge has been

@@ -1,6 +1,8 @@
 package download
 
 import (
+	"encoding/binary"
+
 	"github.com/tributary-dl/tributary/engine/api"
 	"github.com/tributary-dl/tributary/engine/internal/budget"
 	"github.com/tributary-dl/tributary/engine/internal/edge"
@@ -56,6 +58,50 @@ type Totals struct {
 	Received, Wasted, Sent int64
 	Peers                  int // connected
 	Delivering             int // connected, not stalled
+
+	Near           int64 // of Received: from peers in the LAN
+	NearDelivering int   // of Delivering
+}
+
+// Neighbours are those who are downloading, too, and give what they have. All are random numbers, the same wherever they
+// are seen.
+type Neighbours struct {
+	Self      uint64
+	Near, Far []uint64 // in the LAN, and elsewhere
+}
+
+// NeighboursAmong tells of an object's peers which are neighbours.
+func NeighboursAmong(self swarm.PeerID, peers []swarm.PeerStats, pieces int) Neighbours {
+	number := func(id swarm.PeerID) uint64 { return binary.BigEndian.Uint64(id[:8]) }
+	n := Neighbours{Self: number(self)}
+	for _, p := range peers {
+		switch {
+		case p.Has >= pieces || p.Choking || p.Stalled:
+		case p.Near:
+			n.Near = append(n.Near, number(p.ID))
+		default:
+			n.Far = append(n.Far, number(p.ID))
+		}
+	}
+	return n
+}
+
+// Add counts what a swarm has moved, and who is connected.
+func (t *Totals) Add(moved swarm.Totals, peers []swarm.PeerStats) {
+	t.Received += moved.Received
+	t.Wasted += moved.Wasted
+	t.Sent += moved.Sent
+	t.Near += moved.Near
+	for _, p := range peers {
+		t.Peers++
+		if p.Stalled || p.Has == 0 {
+			continue
+		}
+		t.Delivering++
+		if p.Near {
+			t.NearDelivering++
+		}
+	}
 }
 
 // Swarm is one object's peers.
@@ -64,7 +110,8 @@ type Swarm interface {
 	Unwant(pieces ...int)
 	Progress(dst []swarm.PieceProgress) // dst has room for all pieces
 	Availability(dst []uint16) []uint16
-	Neighbours() (self uint64, others []uint64) // who is downloading, too; numbers as hybrid.Turns has them
+	Neighbours() Neighbours
+	Fetch(pieces []bool) // from outside the LAN, while neighbours in it fetch the others; nil: all
 	Done(i int)
 	Totals() Totals
 	Sources() []api.Source

@@ -32,6 +32,7 @@ func (l *line) pass(n int) time.Duration {
 // host is a computer with a line in each direction, and its open connections.
 type host struct {
 	up, down line
+	site     *host          // whose lines lead out of its LAN; nil: it has no LAN
 	flows    sync.WaitGroup // of connections that it has opened
 
 	mu    sync.Mutex
@@ -85,7 +86,7 @@ const (
 // piece engine writes while it holds a lock, and whoever waits for a lock stops the time of a bubble, so
 // its connections must have anyRoom.
 func connect(a, b *host, room int) (atA, atB *end, err error) {
-	there, back := newFlow(a, &a.up, &b.down, room), newFlow(a, &b.up, &a.down, room)
+	there, back := newFlow(a, a.way(b), room), newFlow(a, b.way(a), room)
 	atA, atB = &end{in: back, out: there}, &end{in: there, out: back}
 	for _, x := range []struct {
 		h *host
@@ -106,10 +107,23 @@ func connect(a, b *host, room int) (atA, atB *end, err error) {
 	return atA, atB, nil
 }
 
+// way is the lines between two hosts, in order.
+func (h *host) way(to *host) []*line {
+	switch {
+	case h.site == to.site:
+		return []*line{&h.up, &to.down}
+	case to.site == nil:
+		return []*line{&h.up, &h.site.up, &to.down}
+	case h.site == nil:
+		return []*line{&h.up, &to.site.down, &to.down}
+	}
+	return []*line{&h.up, &h.site.up, &to.site.down, &to.down}
+}
+
 // flow is one direction of a connection.
 type flow struct {
-	up, down *line
-	room     int
+	way  []*line
+	room int
 
 	mu       sync.Mutex
 	change   sync.Cond
@@ -128,8 +142,8 @@ type parcel struct {
 	due  time.Time
 }
 
-func newFlow(owner *host, up, down *line, room int) *flow {
-	f := &flow{up: up, down: down, room: room}
+func newFlow(owner *host, way []*line, room int) *flow {
+	f := &flow{way: way, room: room}
 	f.change.L = &f.mu
 	owner.flows.Go(f.run)
 	return f
@@ -142,7 +156,7 @@ func (f *flow) set(change func()) {
 	f.change.Broadcast()
 }
 
-// run carries bytes over the two lines until the connection is closed.
+// run carries bytes over the lines until the connection is closed.
 func (f *flow) run() {
 	for {
 		f.mu.Lock()
@@ -157,8 +171,9 @@ func (f *flow) run() {
 		if over {
 			return
 		}
-		time.Sleep(f.up.pass(k))
-		time.Sleep(f.down.pass(k))
+		for _, l := range f.way {
+			time.Sleep(l.pass(k))
+		}
 		f.set(func() { f.arriving = append(f.arriving, parcel{data, time.Now().Add(oneWay)}) })
 		time.AfterFunc(oneWay, func() { f.set(func() {}) })
 	}

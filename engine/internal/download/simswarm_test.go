@@ -253,7 +253,7 @@ type membership struct {
 	crowd   *crowd
 	content protocol.ContentID
 	pieces  int
-	number  uint64
+	self    swarm.PeerID
 	ctx     context.Context
 	cancel  context.CancelFunc
 	work    sync.WaitGroup
@@ -298,28 +298,14 @@ func (m *membership) meet() {
 func (m *membership) Progress(dst []swarm.PieceProgress) { m.Swarm.Progress(dst) }
 
 func (m *membership) Totals() Totals {
-	now := m.Swarm.Totals()
-	t := Totals{Received: now.Received, Wasted: now.Wasted, Sent: now.Sent}
-	for _, p := range m.Swarm.Peers() {
-		t.Peers++
-		if !p.Stalled && p.Has > 0 {
-			t.Delivering++
-		}
-	}
+	var t Totals
+	t.Add(m.Swarm.Totals(), m.Swarm.Peers())
 	return t
 }
 
-func (m *membership) Neighbours() (self uint64, others []uint64) {
-	for _, p := range m.Swarm.Peers() {
-		if p.Has < m.pieces {
-			others = append(others, figure(p.ID))
-		}
-	}
-	return m.number, others
+func (m *membership) Neighbours() Neighbours {
+	return NeighboursAmong(m.self, m.Swarm.Peers(), m.pieces)
 }
-
-// figure is what the scheduler knows a peer by.
-func figure(id swarm.PeerID) uint64 { return uint64(id[0]) * 0x9e3779b97f4a7c15 }
 
 func (m *membership) Sources() []api.Source { return nil }
 

@@ -369,3 +369,22 @@ func TestCountsAgreeAfterACrash(t *testing.T) {
 		})
 	}
 }
+
+// Who has met nobody for a while asks the edge for all there is. What peers that come then can give is theirs all the same.
+func TestPeersComeLate(t *testing.T) {
+	simulate(t, 64*mib, 10*mib, 2*mib, protocol.ModeSpeed, func(t *testing.T, w *world) {
+		w.start(record(edgeURL))
+		w.wait("an eighth", func(s api.Download) bool { return s.VerifiedBytes >= s.TotalBytes/8 })
+		for range 2 {
+			w.crowd.add(t, w.object, 4*mib, everything)
+		}
+		began := time.Now()
+		s := w.complete(t)
+		if took := time.Since(began); took > lookAgain+8*time.Second {
+			t.Errorf("took %v; peers are met within %v, and 46 MiB at 10 MiB/s are worth 5 s", took, lookAgain)
+		}
+		if s.BytesWasted > 64*mib/50 {
+			t.Errorf("%d bytes wasted", s.BytesWasted)
+		}
+	})
+}

@@ -32,6 +32,7 @@ const (
 	traceEvery     = 300 * time.Millisecond // between lines of a debug log
 	peerFade       = 0.99                   // of the best rate of peers, from tick to tick
 	keptPrefixes   = 16                     // pieces of which a failed request's beginning is kept
+	neighbourTime  = 3 * time.Second        // without a byte from the LAN, after which its neighbours are not waited for
 )
 
 // transfer is the part of an activity in which bytes arrive. The loop owns it; workers see the source,
@@ -43,21 +44,28 @@ type transfer struct {
 	source  *edge.Source
 	limit   *budget.Limiter
 	pacer   *hybrid.Pacer
+	mode    hybrid.Mode
 	swarm   Swarm // nil: no peers for this one
 	counted Totals
 
-	pieces   []hybrid.Piece
-	done     []bool
-	origin   []byte // letters of the piece map
-	progress []swarm.PieceProgress
-	holders  []uint16
-	mine     []bool          // to fetch for all, see hybrid.Turns
-	others   []uint64        // whom mine was shared out among
-	touched  []time.Duration // when a peer last did something about a piece
-	left     int             // pieces
-	cursor   int
+	pieces    []hybrid.Piece
+	done      []bool
+	origin    []byte // letters of the piece map
+	progress  []swarm.PieceProgress
+	holders   []uint16
+	mine      []bool          // to fetch for all, see hybrid.Turns
+	others    []uint64        // whom mine was shared out among
+	inLAN     bool            // others are the neighbours in the LAN
+	nearSeen  int64           // bytes that have come from them
+	nearTime  time.Time       // when they became more, or others changed
+	paced     int64           // bytes from peers that the pacer was told of
+	touched   []time.Duration // when a peer last did something about a piece
+	firstCame []time.Duration // when the first of it came from peers, as far as it is there
+	left      int             // pieces
+	cursor    int
 
-	claims    int // edge requests under way
+	claims    int  // edge requests under way
+	alone     bool // they were made as if no peers would come
 	requests  map[*request]context.CancelFunc
 	buffers   [][]byte // of pieces, for the next requests
 	allowance float64
@@ -82,7 +90,7 @@ func (a *actor) beginTransfer(act *activity, now time.Time) {
 	geo := a.geometry()
 	n := geo.pieces()
 	t := &transfer{act: act, began: now, geo: geo, pieces: make([]hybrid.Piece, n), done: make([]bool, n), origin: make([]byte, n),
-		mine: make([]bool, n), progress: make([]swarm.PieceProgress, n), touched: make([]time.Duration, n), left: n, allowance: hybrid.Unlimited,
+		mine: make([]bool, n), progress: make([]swarm.PieceProgress, n), touched: make([]time.Duration, n), firstCame: make([]time.Duration, n), left: n, allowance: hybrid.Unlimited,
 		prefixes: map[int][]byte{}, requests: map[*request]context.CancelFunc{}, savedAt: now, reported: now}
 	act.transfer = t
 	for i := range n {
@@ -112,12 +120,11 @@ func (a *actor) beginTransfer(act *activity, now time.Time) {
 	} else {
 		a.rec.happened(api.SayStarted)
 	}
-	mode := hybrid.EdgeOnly
 	if m := a.manifest; m != nil {
-		mode = a.joinSwarm(t)
+		t.mode = a.joinSwarm(t)
 		t.cursor = int(fnvOf(a.rec.ReportID[:])) % max(1, n)
 	}
-	t.pacer = hybrid.NewPacer(mode, max(0, a.total()-had))
+	t.pacer = hybrid.NewPacer(t.mode, max(0, a.total()-had))
 	a.ticker.Reset(tickEvery)
 	if !a.rec.Resource.Ranges || a.rec.Resource.Size < 0 {
 		a.beginStream(t)
@@ -237,14 +244,22 @@ func (a *actor) look(t *transfer, now time.Time) {
 	if t.swarm != nil {
 		t.refreshPieces(elapsed)
 		totals = t.countSwarm(a)
+		t.takeTurns(now)
+		if t.alone && totals.Delivering > 0 {
+			t.shorten()
+		}
 	}
 	edgeBytes := t.edgeBytes()
 	if edgeBytes != t.edgeSeen || t.claims == 0 {
 		t.edgeSeen, t.edgeMoved = edgeBytes, now
 	}
 	t.meter.add(now, edgeBytes, totals.Received, totals.Sent)
-	t.allowance = t.pacer.Step(hybrid.Sample{Now: elapsed, EdgeBytes: edgeBytes, PeerBytes: totals.Received,
-		Remaining: max(0, a.total()-a.file.Progress().VerifiedLength), Peers: totals.Delivering, EdgeAlive: t.edgeErr == nil})
+	delivering := totals.Delivering
+	if t.inLAN && t.mode == hybrid.Speed { // what neighbours give is what came into the LAN: it takes nothing from the edge
+		delivering -= totals.NearDelivering
+	}
+	t.allowance = t.pacer.Step(hybrid.Sample{Now: elapsed, EdgeBytes: edgeBytes, PeerBytes: t.paced,
+		Remaining: max(0, a.total()-a.file.Progress().VerifiedLength), Peers: delivering, EdgeAlive: t.edgeErr == nil})
 	if now.Sub(t.tracedAt) >= traceEvery && a.log.Enabled(a.ctx, slog.LevelDebug) {
 		t.tracedAt = now
 		e, p, _ := t.meter.rates(meterWindow)
@@ -264,6 +279,10 @@ func (t *transfer) countSwarm(a *actor) Totals {
 	totals := t.swarm.Totals()
 	a.rec.Wasted += totals.Wasted - t.counted.Wasted
 	a.rec.Uploaded += totals.Sent - t.counted.Sent
+	t.paced += totals.Received - t.counted.Received
+	if t.inLAN && t.mode == hybrid.Speed {
+		t.paced -= totals.Near - t.counted.Near
+	}
 	t.counted = totals
 	return totals
 }
@@ -282,7 +301,6 @@ func (t *transfer) refreshPieces(elapsed time.Duration) {
 	t.lookedAt = elapsed
 	t.swarm.Progress(t.progress)
 	t.holders = t.swarm.Availability(t.holders)
-	t.takeTurns()
 	for i := range t.pieces {
 		if t.done[i] {
 			continue
@@ -293,20 +311,37 @@ func (t *transfer) refreshPieces(elapsed time.Duration) {
 		} else if frozen > tickEvery {
 			t.touched[i] += frozen
 		}
-		p.Outstanding, p.Received, p.Idle = now.Outstanding, now.Received, elapsed-t.touched[i]
+		if p.Received == 0 {
+			t.firstCame[i] = elapsed
+		}
+		p.Outstanding, p.Received, p.Idle, p.Age = now.Outstanding, now.Received, elapsed-t.touched[i], elapsed-t.firstCame[i]
 		if i < len(t.holders) {
 			p.Holders = int(t.holders[i])
 		}
 	}
 }
 
-// takeTurns shares the pieces out again when those who download the object have changed.
-func (t *transfer) takeTurns() {
-	self, others := t.swarm.Neighbours()
+// takeTurns shares the pieces out again when those who download the object have changed. Those in a LAN share them out
+// among themselves, so that each piece comes into it once.
+func (t *transfer) takeTurns(now time.Time) {
+	n := t.swarm.Neighbours()
+	inLAN, others := len(n.Near) > 0, n.Far
+	if inLAN {
+		others = n.Near
+	}
+	if near := t.counted.Near; near != t.nearSeen {
+		t.nearSeen, t.nearTime = near, now
+	}
 	slices.Sort(others)
-	if !slices.Equal(others, t.others) || t.others == nil {
-		t.others = append([]uint64{}, others...)
-		hybrid.Turns(t.mine, self, others)
+	if t.others != nil && inLAN == t.inLAN && slices.Equal(others, t.others) {
+		return
+	}
+	t.others, t.inLAN, t.nearTime = append([]uint64{}, others...), inLAN, now
+	hybrid.Turns(t.mine, n.Self, others)
+	if inLAN {
+		t.swarm.Fetch(t.mine)
+	} else {
+		t.swarm.Fetch(nil)
 	}
 }
 

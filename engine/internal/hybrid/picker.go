@@ -12,6 +12,7 @@ type Piece struct {
 	Received    int64         // bytes of it that peers have delivered
 	Holders     int           // connected peers that have it
 	Idle        time.Duration // since a peer last delivered a chunk of it, or was asked for it
+	Age         time.Duration // since the first chunk of it came; 0 while none has
 }
 
 // View is what the picker sees. Pieces[i] is nil when piece i is verified.
@@ -19,6 +20,7 @@ type View struct {
 	Pieces      []Piece
 	Done        []bool // verified
 	Mine        []bool // this client's to fetch while nobody has them, see Turns
+	Wait        bool   // neighbours in the LAN are at theirs: what is not this client's turn will come from them
 	PieceLength int64
 	Cursor      int // where this client starts to look; differs from client to client
 
@@ -31,6 +33,7 @@ type View struct {
 	RunLength int     // pieces that one request may be for
 	Swarming  bool    // peers may come: leave them different pieces than a plain download would
 	StallTime time.Duration
+	Elapsed   time.Duration // since the download began
 }
 
 // Run is one edge request: Count pieces from First on.
@@ -48,6 +51,7 @@ const (
 
 	// What is asked of two sources is paid for twice, so a duplicate must gain so much.
 	duplicateWorth = 300 * time.Millisecond // of one piece, by the edge
+	duplicateShare = 0.03                   // of the time that the download has taken: the longer it is, the less a moment matters
 	lendWorth      = time.Second            // of all that the edge is at, by peers
 )
 
@@ -62,9 +66,11 @@ func Pick(v View) []Run {
 	if v.Allowance <= 0 {
 		if v.Peers > 0 {
 			p.inject()
-			return p.runs
+			if len(p.runs) > 0 || p.anyUntouched() {
+				return p.runs
+			}
 		}
-		p.Allowance = Unlimited
+		p.Allowance = Unlimited // also while the edge rests: it leaves peers what they are at, not what they cannot finish
 	}
 	if !v.Swarming {
 		p.sequential()
@@ -72,7 +78,7 @@ func Pick(v View) []Run {
 	}
 	p.free()
 	p.stalled()
-	if len(p.runs) == 0 {
+	if len(p.runs) == 0 && !p.Wait {
 		p.endGame()
 	}
 	return p.runs
@@ -94,10 +100,19 @@ func (p *picking) take(r Run) {
 	p.runs = append(p.runs, r)
 }
 
-// untouched tells whether nobody is at piece i.
+// untouched tells whether nobody is at piece i, as far as one knows.
 func (p *picking) untouched(i int) bool {
 	x := &p.Pieces[i]
-	return !p.Done[i] && !x.Claimed && x.Outstanding == 0 && x.Received == 0 && !p.taken[i]
+	return !(p.Wait && !p.Mine[i]) && !p.Done[i] && !x.Claimed && x.Outstanding == 0 && x.Received == 0 && !p.taken[i]
+}
+
+func (p *picking) anyUntouched() bool {
+	for i := range p.Pieces {
+		if p.untouched(i) {
+			return true
+		}
+	}
+	return false
 }
 
 // sequential serves a download that has no peers: long runs from the front, so that the disk is
@@ -117,10 +132,10 @@ func (p *picking) sequential() {
 	}
 }
 
-// runFrom returns a run of untouched pieces that begins at one.
+// runFrom returns a run of untouched pieces that begins at one. In a crowd it ends where another's turn begins.
 func (p *picking) runFrom(first, longest int) Run {
 	r := Run{First: first, Count: 1}
-	for r.Count < longest && first+r.Count < len(p.Pieces) && p.untouched(first+r.Count) {
+	for r.Count < longest && first+r.Count < len(p.Pieces) && p.untouched(first+r.Count) && p.Mine[first+r.Count] == p.Mine[first] {
 		r.Count++
 	}
 	return r
@@ -206,9 +221,10 @@ func (p *picking) stalled() {
 }
 
 // endGame asks the edge for the piece that peers would finish last, if the edge is clearly sooner. One
-// at a time: each changes what the next is worth.
+// at a time: each changes what the next is worth. Peers need as long as all of them for all that is left, and as long as
+// whoever is at that piece has needed so far: near the end most of them have nothing to do.
 func (p *picking) endGame() {
-	left, worst, worstLeft := int64(0), -1, int64(0)
+	left, worst, longest := int64(0), -1, -1.0
 	for i := range p.Pieces {
 		x := &p.Pieces[i]
 		if p.Done[i] || x.Claimed {
@@ -216,16 +232,21 @@ func (p *picking) endGame() {
 		}
 		rest := max(0, p.PieceLength-x.Received)
 		left += rest
-		if rest > worstLeft {
-			worst, worstLeft = i, rest
+		need := float64(rest) / max(p.PeerRate, 1)
+		if x.Received > 0 {
+			need = max(need, x.Age.Seconds()*float64(rest)/float64(x.Received))
+		}
+		if need > longest {
+			worst, longest = i, need
 		}
 	}
 	if worst < 0 || p.EdgeRate <= 0 {
 		return
 	}
-	peersNeed := float64(left) / max(p.PeerRate, 1)
+	peersNeed := max(float64(left)/max(p.PeerRate, 1), longest)
 	edgeNeeds := float64(p.PieceLength) / min(p.EdgeRate, p.Allowance)
-	if peersNeed >= patience*edgeNeeds+duplicateWorth.Seconds() {
+	worth := max(duplicateWorth.Seconds(), duplicateShare*p.Elapsed.Seconds())
+	if peersNeed >= patience*edgeNeeds+worth {
 		p.take(Run{First: worst, Count: 1, Duplicate: true})
 	}
 }

@@ -20,7 +20,8 @@ type picture struct {
 	slots, cursor, underWay            int
 	deliver                            int // peers that deliver
 	swarming                           bool
-	run                                int // pieces that a request may be for
+	wait                               bool // neighbours in the LAN are at what is not mine
+	run                                int  // pieces that a request may be for
 	allowance, edgeRate, peerRate      float64
 	want                               string // runs as first+count, ! for duplicates
 }
@@ -29,7 +30,7 @@ const unit = 1 << 20
 
 func (p picture) view() View {
 	v := View{Done: make([]bool, len(p.have)), Mine: make([]bool, len(p.have)), Pieces: make([]Piece, len(p.have)), PieceLength: unit, Cursor: p.cursor, Slots: p.slots,
-		Peers: p.deliver, Swarming: p.swarming, RunLength: p.run, UnderWay: p.underWay, Allowance: p.allowance, EdgeRate: p.edgeRate, PeerRate: p.peerRate, StallTime: time.Second}
+		Peers: p.deliver, Swarming: p.swarming, RunLength: p.run, UnderWay: p.underWay, Allowance: p.allowance, EdgeRate: p.edgeRate, PeerRate: p.peerRate, StallTime: time.Second, Wait: p.wait}
 	at := func(s string, i int) byte {
 		if i < len(s) {
 			return s[i]
@@ -68,6 +69,10 @@ func TestPick(t *testing.T) {
 		{name: "the same, while one request is under way", have: ".....", holders: "11010", edge: "....e", underWay: 1, slots: 1, swarming: true, deliver: 2, want: ""},
 		{name: "nothing new while peers have enough to give", have: ".......", holders: "1111101", slots: 1, swarming: true, deliver: 2, want: ""},
 		{name: "its own turn before others'", have: "......", holders: "001111", mine: "010001", slots: 3, swarming: true, deliver: 2, allowance: Unlimited, want: "1+1 0+1 5+1"},
+		{name: "not what neighbours in the LAN fetch", have: "......", mine: "010001", slots: 3, swarming: true, wait: true, deliver: 2, allowance: Unlimited, want: "1+1 5+1"},
+		{name: "nor more of it than its turn", have: "......", mine: "011100", slots: 1, run: 4, swarming: true, deliver: 2, allowance: Unlimited, want: "1+3"},
+		{name: "nor what they are about to give", have: "##..", peers: "..22", slots: 2, swarming: true, wait: true, deliver: 1, allowance: Unlimited,
+			edgeRate: 10 * unit, peerRate: unit / 10, want: ""},
 		{name: "the edge never rests when nobody else delivers", have: "....", slots: 1, swarming: true, want: "0+1"},
 		{name: "what nobody has comes first", have: "......", holders: "221022", slots: 1, swarming: true, deliver: 2, allowance: Unlimited, want: "3+1"},
 		{name: "then the rarest", have: "......", holders: "332313", slots: 2, swarming: true, deliver: 3, allowance: Unlimited, want: "4+1 2+1"},
@@ -79,6 +84,10 @@ func TestPick(t *testing.T) {
 			edgeRate: unit, peerRate: 10 * unit, want: ""},
 		{name: "end game: the slowest piece, if the edge is clearly sooner", have: "##..", peers: "..22", slots: 2, swarming: true, deliver: 1, allowance: Unlimited,
 			edgeRate: 10 * unit, peerRate: unit / 10, want: "2+1!"},
+		{name: "end game: the same, though the edge rests", have: "##..", peers: "..22", slots: 2, swarming: true, deliver: 1,
+			edgeRate: 10 * unit, peerRate: unit / 10, want: "2+1!"},
+		{name: "end game: not while there is something else for peers", have: "##...", peers: "..22", holders: "..111", slots: 2, swarming: true, deliver: 1,
+			edgeRate: 10 * unit, peerRate: unit / 10, want: ""},
 	} {
 		t.Run(p.name, func(t *testing.T) {
 			var got []string
@@ -112,6 +121,28 @@ func TestStalledPiecesLoseTheirPatienceAtDifferentTimes(t *testing.T) {
 		v.Pieces[0] = c.piece
 		if got := Pick(v); len(got) != c.want {
 			t.Errorf("%+v: %v; want %d runs", c.piece, got, c.want)
+		}
+	}
+}
+
+// The last piece is with one of several peers: what all of them gave a moment ago says nothing about when it is there.
+func TestEndGameAsksHowLongThePieceTakes(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		piece   Piece
+		elapsed time.Duration
+		want    int
+	}{
+		{"a quarter took a second", Piece{Outstanding: 3, Received: unit / 4, Age: time.Second}, 5 * time.Second, 1},
+		{"nearly all is there", Piece{Outstanding: 1, Received: unit * 7 / 8, Age: time.Second}, 5 * time.Second, 0},
+		{"it is coming fast", Piece{Outstanding: 3, Received: unit / 4, Age: 50 * time.Millisecond}, 5 * time.Second, 0},
+		{"nothing of it has come yet", Piece{Outstanding: 4}, 5 * time.Second, 0},
+		{"three seconds matter less in a long download", Piece{Outstanding: 3, Received: unit / 4, Age: time.Second}, 200 * time.Second, 0},
+	} {
+		v := picture{have: ".", slots: 1, swarming: true, deliver: 4, allowance: Unlimited, edgeRate: 40 * unit, peerRate: 4 * unit}.view()
+		v.Pieces[0], v.Elapsed = c.piece, c.elapsed
+		if got := Pick(v); len(got) != c.want {
+			t.Errorf("%s: %v; want %d runs", c.name, got, c.want)
 		}
 	}
 }

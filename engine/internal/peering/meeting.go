@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tributary-dl/tributary/control/protocol"
+	"github.com/tributary-dl/tributary/engine/api"
 	"github.com/tributary-dl/tributary/engine/internal/peerlink"
 	"github.com/tributary-dl/tributary/engine/internal/session"
 	"github.com/tributary-dl/tributary/engine/internal/swarm"
@@ -113,7 +114,7 @@ func (m *member) meet(ctx context.Context, id swarm.PeerID, in session.Introduct
 		return
 	}
 	upload, path := m.upload(), link.Kind()
-	options := swarm.OfferOptions{MayServe: true, Label: string(path), // to be decided for each block
+	options := swarm.OfferOptions{MayServe: true, Label: string(path), Near: path == api.PathLAN, // to be decided for each block
 		Allow: func() bool {
 			return admitted.holds() && !m.object.Observer.Withheld() && m.service.cfg.MaySend(upload, path)
 		},

@@ -275,7 +275,7 @@ func (m *member) leaveIfIdle() {
 	sw.Leave()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.base = m.sum(sw)
+	m.base.Add(sw.Totals(), nil)
 	m.swarm = nil
 }
 

@@ -1,7 +1,6 @@
 package peering
 
 import (
-	"encoding/binary"
 	"time"
 
 	"github.com/tributary-dl/tributary/control/protocol"
@@ -95,17 +94,16 @@ func (m *member) Availability(dst []uint16) []uint16 {
 }
 
 // Neighbours implements download.Swarm.
-func (m *member) Neighbours() (self uint64, others []uint64) {
-	for _, p := range m.stats() {
-		if p.Has < m.object.Manifest.Pieces() {
-			others = append(others, number(p.ID))
-		}
-	}
-	return number(swarm.PeerID(m.service.device.GUID())), others
+func (m *member) Neighbours() download.Neighbours {
+	return download.NeighboursAmong(swarm.PeerID(m.service.device.GUID()), m.stats(), m.object.Manifest.Pieces())
 }
 
-// number is a few bits of what names a device: enough to tell the peers of a swarm apart.
-func number(id swarm.PeerID) uint64 { return binary.BigEndian.Uint64(id[:8]) }
+// Fetch implements download.Swarm.
+func (m *member) Fetch(pieces []bool) {
+	if sw := m.joined(); sw != nil {
+		sw.Fetch(pieces)
+	}
+}
 
 // Done implements download.Swarm.
 func (m *member) Done(i int) {
@@ -114,32 +112,13 @@ func (m *member) Done(i int) {
 	}
 }
 
-// sum adds a swarm's totals to those of earlier ones; m.mu is held.
-func (m *member) sum(sw *swarm.Swarm) download.Totals {
-	t := m.base
-	if sw != nil {
-		now := sw.Totals()
-		t.Received += now.Received
-		t.Wasted += now.Wasted
-		t.Sent += now.Sent
-	}
-	return t
-}
-
 // Totals implements download.Swarm.
 func (m *member) Totals() download.Totals {
 	m.mu.Lock()
-	sw := m.swarm
-	t := m.sum(sw)
-	m.mu.Unlock()
-	if sw == nil {
-		return t
-	}
-	for _, p := range sw.Peers() {
-		t.Peers++
-		if !p.Stalled && p.Has > 0 {
-			t.Delivering++
-		}
+	defer m.mu.Unlock()
+	t := m.base
+	if m.swarm != nil {
+		t.Add(m.swarm.Totals(), m.swarm.Peers())
 	}
 	return t
 }

@@ -16,18 +16,22 @@ const candidates = 64
 func (s *Swarm) ask() {
 	s.asking.Lock()
 	defer s.asking.Unlock()
-	for _, i := range s.nextPieces() {
+	pieces, told := s.nextPieces()
+	for _, l := range told {
+		l.wake()
+	}
+	for _, i := range pieces {
 		s.torrent.Piece(i).SetPriority(torrent.PiecePriorityNormal)
 	}
 }
 
 // nextPieces moves pieces from waiting to asked until each peer that may be asked finds free chunks for
-// the next window of all peers together.
-func (s *Swarm) nextPieces() (pieces []int) {
+// the next window of all peers together. It returns them, and the links that have something to tell the library.
+func (s *Swarm) nextPieces() (pieces []int, told []*link) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.left || s.hopeless {
-		return nil
+		return nil, nil
 	}
 	now := time.Now()
 	horizon := s.lookAhead(now)
@@ -36,9 +40,12 @@ func (s *Swarm) nextPieces() (pieces []int) {
 		need += l.window(now, horizon)
 	}
 	for _, l := range s.links {
-		free := 0
+		free, tell := 0, false
 		s.asked.common(l.has, 0, func(i int) bool {
-			free += s.free(i)
+			if s.mayAsk(l, i) {
+				free += s.free(i)
+				tell = l.show(i) || tell
+			}
 			return free < need
 		})
 		for free < need {
@@ -50,9 +57,13 @@ func (s *Swarm) nextPieces() (pieces []int) {
 			s.asked.add(i)
 			pieces = append(pieces, i)
 			free += s.free(i)
+			tell = l.show(i) || tell
+		}
+		if tell {
+			told = append(told, l)
 		}
 	}
-	return pieces
+	return pieces, told
 }
 
 // lookAhead sets for how long each peer is asked ahead: windowTime, or as long as all peers together need for the
@@ -86,6 +97,8 @@ func (s *Swarm) rare(set bitset, l *link) (best int, found bool) {
 	looked, ties := 0, 0
 	set.common(l.has, rand.IntN(len(set)), func(i int) bool {
 		switch {
+		case !s.mayAsk(l, i):
+			return true
 		case !found || s.holders[i] < s.holders[best]:
 			best, found, ties = i, true, 1
 		case s.holders[i] == s.holders[best]:

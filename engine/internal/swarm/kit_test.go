@@ -307,11 +307,16 @@ func far(t *testing.T, a, b *client, delay time.Duration) {
 // connect joins two clients by a connection in memory and returns its ends.
 func connect(t *testing.T, a, b *client) (*pipeEnd, *pipeEnd) {
 	t.Helper()
+	return connectWith(t, a, b, OfferOptions{MayServe: true})
+}
+
+func connectWith(t *testing.T, a, b *client, o OfferOptions) (*pipeEnd, *pipeEnd) {
+	t.Helper()
 	x, y := newPipe()
-	if err := a.Offer(b.name, x, true, OfferOptions{MayServe: true}); err != nil {
+	if err := a.Offer(b.name, x, true, o); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Offer(a.name, y, false, OfferOptions{MayServe: true}); err != nil {
+	if err := b.Offer(a.name, y, false, o); err != nil {
 		t.Fatal(err)
 	}
 	return x, y

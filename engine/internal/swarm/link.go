@@ -47,7 +47,9 @@ type link struct {
 
 	// Guarded by Swarm.mu. Payload bytes.
 	has       bitset
+	hidden    bitset // of has: what the library has not been told of, see far.go
 	hasCount  int
+	reveal    []int // hidden until now, to be told as soon as Read gets to it
 	received  int64
 	useful    int64 // as far as one knew when it came
 	redundant int64
@@ -116,7 +118,7 @@ func (l *link) run() {
 
 // join counts the link among the connected, if it may.
 func (s *Swarm) join(l *link, err error) error {
-	l.has = newBitset(s.layout.pieces)
+	l.has, l.hidden = newBitset(s.layout.pieces), newBitset(s.layout.pieces)
 	l.since = time.Now()
 	l.in = bufio.NewReaderSize(pulseReader{l}, max(128<<10, prefix+s.layout.maxFrame()))
 	theirs := newHandshake(s.alias, l.theirID)
@@ -220,9 +222,12 @@ func (l *link) next() error {
 		}
 		return nil
 	}
+	if l.ready = l.revealed(); len(l.ready) > 0 {
+		return nil
+	}
 	body, err := l.frame()
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return l.conn.SetReadDeadline(time.Time{}) // woken by stall
+		return l.conn.SetReadDeadline(time.Time{}) // woken
 	}
 	if err != nil {
 		return err
@@ -278,8 +283,7 @@ func (l *link) take(m message) (pass bool, err error) {
 			return false, errors.New("bitfield is not the first to say what the peer has")
 		}
 		l.sawHave = true
-		l.swarm.peerHasAll(l, m.payload)
-		return true, nil
+		return l.swarm.peerHasAll(l, m.payload), nil
 	case msgRequest:
 		return false, l.requested(m.block)
 	case msgCancel:

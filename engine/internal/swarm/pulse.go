@@ -157,7 +157,12 @@ func (r pulseReader) Read(b []byte) (int, error) {
 // stall takes the peer's requests back, or lets it be asked again.
 func (l *link) stall(on bool) {
 	l.stalled.Store(on)
-	if l.conn.SetReadDeadline(time.Unix(1, 0)) != nil { // wakes Read, which tells the library
+	l.wake()
+}
+
+// wake has Read look for what the library must be told.
+func (l *link) wake() {
+	if l.conn.SetReadDeadline(time.Unix(1, 0)) != nil {
 		l.close(errNoWake)
 	}
 }

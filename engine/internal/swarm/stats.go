@@ -10,6 +10,7 @@ import (
 // Totals are payload bytes since Join, of all peers.
 type Totals struct {
 	Received int64
+	Near     int64 // of Received: from peers in the LAN
 	Wasted   int64 // received and not used: twice, wrong, too late, or committed from the edge meanwhile
 	Sent     int64
 }
@@ -19,6 +20,7 @@ type Totals struct {
 type PeerStats struct {
 	ID                     PeerID
 	Label                  string
+	Near                   bool      // in our LAN
 	Since                  time.Time // connected
 	Received, Wasted, Sent int64
 	Rate, SendRate         float64
@@ -48,7 +50,7 @@ func (s *Swarm) Peers() []PeerStats {
 	list := make([]PeerStats, 0, len(s.links))
 	for _, l := range s.links {
 		list = append(list, PeerStats{
-			ID: l.peer, Label: l.options.Label, Since: l.since,
+			ID: l.peer, Label: l.options.Label, Near: l.options.Near, Since: l.since,
 			Received: l.received, Wasted: l.wasted, Sent: l.sent,
 			Rate: l.rate(now), SendRate: l.sending.rate(now),
 			Has: l.hasCount, Stalled: l.stalled.Load(), Choking: l.chokes.Load(),
@@ -99,7 +101,7 @@ func (s *Swarm) Received(i int) int64 {
 	return 0
 }
 
-// peerHas notes that the peer has piece i, and reports whether that is news.
+// peerHas notes that the peer has piece i, and reports whether the library shall know.
 func (s *Swarm) peerHas(l *link, i int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -108,19 +110,22 @@ func (s *Swarm) peerHas(l *link, i int) bool {
 	}
 	s.addHolder(l, i)
 	s.signal()
-	return true
+	return !s.hide(l, i)
 }
 
-// peerHasAll notes a bitfield.
-func (s *Swarm) peerHasAll(l *link, field []byte) {
+// peerHasAll notes a bitfield, and reports whether the library shall see it.
+func (s *Swarm) peerHasAll(l *link, field []byte) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	hide := false
 	for i := range s.layout.pieces {
 		if field[i/8]&(0x80>>(i%8)) != 0 && !l.has.has(i) {
 			s.addHolder(l, i)
+			hide = s.hide(l, i)
 		}
 	}
 	s.signal()
+	return !hide
 }
 
 func (s *Swarm) addHolder(l *link, i int) {
@@ -149,6 +154,9 @@ func (s *Swarm) countReceived(l *link, n int) {
 	defer s.mu.Unlock()
 	l.received += int64(n)
 	s.totals.Received += int64(n)
+	if l.options.Near {
+		s.totals.Near += int64(n)
+	}
 	if l.ended {
 		s.countRedundant(l, int64(n))
 	}

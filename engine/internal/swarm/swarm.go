@@ -85,6 +85,7 @@ type Swarm struct {
 	links     map[PeerID]*link
 	addresses map[string]PeerID // by the IP under which the library knows them; also of those gone
 	allow     func(PeerID) bool
+	fetching  []bool            // see Fetch; nil: all
 	wanted    bitset            // peers shall be asked for it
 	waiting   bitset            // wanted, and the library does not know yet
 	asked     bitset            // wanted, and the library knows
@@ -126,6 +127,7 @@ func (s *Swarm) start(c Content) error {
 type OfferOptions struct {
 	MayServe bool   // it showed a valid grant: pieces may be sent to it
 	Label    string // for people, in PeerStats
+	Near     bool   // it is in our LAN: what it gives crosses no line to the Internet
 	// Allow has a say in what this connection carries, beside the function of SetUpload and asked like it;
 	// nil: no objection.
 	Allow func() bool

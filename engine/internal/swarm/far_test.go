@@ -1,0 +1,81 @@
+package swarm
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// What a neighbour in the LAN has, or is about to fetch, is not asked of anybody outside.
+func TestFarPeersGiveWhatTheLANLacks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := makeObject(16<<20, 256<<10)
+		near := newClient(t, "near", o.with(t, func(i int) bool { return i%2 == 0 }))
+		near.Unwant(all(o)...)
+		far := newClient(t, "far", o.full(t))
+		us := newClient(t, "us", o.empty(t))
+		mine := make([]bool, o.Pieces)
+		for i := range mine {
+			mine[i] = i%4 < 2
+		}
+		us.Fetch(mine)
+		end, _ := connectWith(t, us, near, OfferOptions{MayServe: true, Near: true})
+		us.diary.until(t, "the neighbour", func() bool { return stats(us, near.name).Has == o.Pieces/2 })
+		connect(t, us, far)
+		time.Sleep(10 * time.Second)
+		check := func(what string, has func(i int) bool, fromFar int) {
+			t.Helper()
+			for i := range o.Pieces {
+				if us.mem.Verified(i) != has(i) {
+					t.Errorf("%s: piece %d: %v", what, i, !has(i))
+				}
+			}
+			if got := stats(us, far.name).Received; got != int64(fromFar)*o.PieceLength {
+				t.Errorf("%s: %d bytes from outside; want %d pieces", what, got, fromFar)
+			}
+		}
+		check("with a neighbour", func(i int) bool { return i%4 != 3 }, o.Pieces/4)
+
+		near.mem.commit(3)
+		near.Done(3)
+		time.Sleep(time.Second)
+		check("when it has got one more", func(i int) bool { return i%4 != 3 || i == 3 }, o.Pieces/4)
+
+		us.Fetch(nil)
+		wait(t, us.mem)
+		check("when nobody else fetches", func(int) bool { return true }, o.Pieces/2-1)
+		if w := us.Totals(); w.Wasted != 0 || w.Near != int64(o.Pieces/2+1)*o.PieceLength {
+			t.Errorf("%+v", w)
+		}
+		end.Close()
+	})
+}
+
+// When the neighbours are gone or silent, all is asked of whoever has it.
+func TestFarPeersGiveAllWhenTheLANIsSilent(t *testing.T) {
+	for name, ends := range map[string]func(*pipeEnd){"gone": func(e *pipeEnd) { e.Close() }, "silent": func(e *pipeEnd) { e.freeze(true) }} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := makeObject(16<<20, 256<<10)
+				near, far := newClient(t, "near", o.full(t), limitUpload(1<<20)), newClient(t, "far", o.full(t))
+				us := newClient(t, "us", o.empty(t))
+				_, end := connectWith(t, us, near, OfferOptions{MayServe: true, Near: true})
+				us.diary.until(t, "the neighbour", func() bool { return stats(us, near.name).Has == o.Pieces })
+				connect(t, us, far)
+				time.Sleep(2 * time.Second)
+				if got := stats(us, far.name).Received; got != 0 {
+					t.Errorf("%d bytes from outside while the neighbour gives", got)
+				}
+				ends(end)
+				wait(t, us.mem)
+			})
+		})
+	}
+}
+
+func all(o *object) (pieces []int) {
+	for i := range o.Pieces {
+		pieces = append(pieces, i)
+	}
+	return pieces
+}
