@@ -14,8 +14,8 @@ import (
 	"github.com/tributary-dl/tributary/engine/api"
 )
 
-// flips is how often the adversary exchanges what is in our way, in each of the four cases: 10,000 times in all.
-const flips = 2_500
+// flips is how often the adversary exchanges what is in our way, in each of the cases.
+const flips = 10_000
 
 // fastFolder is in memory where there is such a folder: on a disk ten thousand renames take a minute.
 func fastFolder(t *testing.T) string {
