@@ -113,6 +113,27 @@ func TestMSI(t *testing.T) {
 		}
 		c.control("remove", id, "--file")
 	})
+	t.Run("what Group Policy says holds, and a malformed policy does not", func(t *testing.T) {
+		c := c.in(t)
+		const key = `HKLM\Software\Policies\Tributary`
+		c.mustWine("reg", "add", key, "/v", "share_vpn", "/t", "REG_DWORD", "/d", "1", "/reg:64")
+		c.control("policy", "reload")
+		if got := c.explain()["share_vpn"]; got != "true by "+key+", locked" {
+			t.Errorf("the service takes for share_vpn %q", got)
+		}
+		c.mustWine("reg", "add", key, "/v", "sharing", "/t", "REG_SZ", "/d", "sometimes", "/reg:64")
+		if said, code := c.wine(home+"tributaryctl.exe", "--socket", pipe, "policy", "reload"); code != 1 || !strings.Contains(said, key+": sharing: ") {
+			t.Errorf("reading a malformed policy ends with %d: %s", code, said)
+		}
+		c.wantObeyed("lan") // as before
+		c.mustWine("net", "stop", "tributaryd")
+		if said, code := c.wine("net", "start", "tributaryd"); code == 0 {
+			t.Errorf("the service starts with a malformed policy: %s", said)
+		}
+		c.mustWine("reg", "delete", key, "/f", "/reg:64")
+		c.mustWine("net", "start", "tributaryd")
+		c.wantRunning(older)
+	})
 	t.Run("installing it again is no harm", func(t *testing.T) {
 		c := c.in(t)
 		c.mustWine("msiexec", "/i", first, "/qn")
@@ -356,21 +377,34 @@ func (c *computer) wantValues(values map[string]string) {
 // wantObeyed expects the service to share as far as the installer was told, and to ask the control plane that it was told.
 func (c *computer) wantObeyed(sharing string) {
 	c.t.Helper()
-	said := c.control("policy", "explain", "--json")
-	got := map[string]string{}
-	for line := range strings.Lines(said) {
-		var setting struct{ Name, Value, Origin string }
-		if err := json.Unmarshal([]byte(line), &setting); err != nil {
-			c.t.Fatalf("%v: %s", err, said)
-		}
-		got[setting.Name] = setting.Value + " by " + setting.Origin
-	}
+	got := c.explain()
 	const installer = ` by HKLM\Software\Tributary`
 	for name, want := range map[string]string{"sharing": sharing + installer, "control_url": "https://control.example" + installer} {
 		if got[name] != want {
-			c.t.Errorf("the service takes for %s %q; want %q: %s", name, got[name], want, said)
+			c.t.Errorf("the service takes for %s %q; want %q", name, got[name], want)
 		}
 	}
+}
+
+// explain returns what the service says of each setting: the value, who decided it, and whether it is locked.
+func (c *computer) explain() map[string]string {
+	c.t.Helper()
+	said := c.control("policy", "explain", "--json")
+	settings := map[string]string{}
+	for line := range strings.Lines(said) {
+		var s struct {
+			Name, Value, Origin string
+			Locked              bool
+		}
+		if err := json.Unmarshal([]byte(line), &s); err != nil {
+			c.t.Fatalf("%v: %s", err, said)
+		}
+		settings[s.Name] = s.Value + " by " + s.Origin
+		if s.Locked {
+			settings[s.Name] += ", locked"
+		}
+	}
+	return settings
 }
 
 // registry returns what is below a key, "" without one.
