@@ -5,7 +5,6 @@ package linux_test
 import (
 	"fmt"
 	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/tributary-dl/tributary/installer/machine/machinetest"
