@@ -14,7 +14,7 @@ NETLAB   := ip:iproute2 tc:iproute2 nft:nftables
 DISKLAB  := mkfs.ext4:e2fsprogs losetup:mount setpriv:util-linux
 BESIDE   := curl:curl aria2c:aria2
 TORRENTS := wget2:wget2 /usr/share/doc/python3-libtorrent:python3-libtorrent
-WINDOW   := clang:clang pkg-config:pkg-config /usr/include/GL/gl.h:libgl-dev /usr/include/X11/Xlib.h:libx11-dev \
+WINDOW   := clang:clang pkg-config:pkg-config /usr/include/GL/gl.h:libgl-dev /usr/include/EGL/egl.h:libegl-dev /usr/include/X11/Xlib.h:libx11-dev \
             /usr/include/X11/Xcursor/Xcursor.h:libxcursor-dev /usr/include/X11/extensions/Xrandr.h:libxrandr-dev \
             /usr/include/X11/extensions/Xinerama.h:libxinerama-dev /usr/include/X11/extensions/XInput2.h:libxi-dev \
             /usr/include/X11/extensions/xf86vmode.h:libxxf86vm-dev /usr/include/wayland-client.h:libwayland-dev \

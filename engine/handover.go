@@ -29,7 +29,8 @@ type Kept struct {
 // keptPrefix is before the ID of a download in the name of its kept file.
 const keptPrefix = "download-"
 
-// maxHanded is how many files of one user the service holds open: no user shall use up what is there for all.
+// maxHanded is how many unfinished files of one user the service holds open: no user shall use up what is there for
+// all. Of finished ones see mostOpen.
 const maxHanded = 128
 
 var errNoFile = &api.Error{Code: api.ErrNeedsFile, Message: "this service works for every user of the machine and opens no user's folder: " +
@@ -80,7 +81,8 @@ func (e *Engine) Owner(id string) (string, error) {
 	return d.Snapshot().Owner, nil
 }
 
-// Hand gives a download its unfinished file again, which its owner calls name. It takes file over, nil or not.
+// Hand gives a download its file again, which its owner calls name: the unfinished one, or the finished one to be shared.
+// It takes file over, nil or not.
 func (e *Engine) Hand(ctx context.Context, id string, file *os.File, name string) error {
 	return e.hand(id, file, name, false, func(d *download.Download, h *storage.Handed) error {
 		err := d.Hand(ctx, h)
@@ -97,7 +99,7 @@ func (e *Engine) Named(ctx context.Context, id string, file *os.File, name strin
 	return e.hand(id, file, name, true, func(d *download.Download, h *storage.Handed) error { return d.Named(ctx, h) })
 }
 
-func (e *Engine) hand(id string, file *os.File, name string, finished bool, give func(*download.Download, *storage.Handed) error) error {
+func (e *Engine) hand(id string, file *os.File, name string, named bool, give func(*download.Download, *storage.Handed) error) error {
 	d, err := e.find(id)
 	if err != nil {
 		if file != nil {
@@ -105,7 +107,8 @@ func (e *Engine) hand(id string, file *os.File, name string, finished bool, give
 		}
 		return err
 	}
-	h, err := accept(file, d.Snapshot().Owner, name, finished)
+	s := d.Snapshot()
+	h, err := accept(file, s.Owner, name, named || s.State == api.StateComplete)
 	if err != nil {
 		return err
 	}
@@ -143,11 +146,11 @@ func (o *handover) claim(id string, h *storage.Handed) (undo func(), err error) 
 		if other != id && used.SameFile(h) {
 			return nil, &api.Error{Code: api.ErrConflict, Message: "this file is that of download " + other}
 		}
-		if used.Owner() == h.Owner() {
+		if used.Owner() == h.Owner() && !used.Finished() {
 			count++
 		}
 	}
-	if before == nil && count >= maxHanded {
+	if before == nil && !h.Finished() && count >= maxHanded {
 		return nil, &api.Error{Code: api.ErrConflict, Message: fmt.Sprintf("you have %d downloads that are not complete; wait for some, or remove them", count)}
 	}
 	o.files[id] = h

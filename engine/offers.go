@@ -7,6 +7,10 @@ import (
 	"github.com/tributary-dl/tributary/engine/api"
 )
 
+// mostOpen is how many finished files of one user of the machine are offered at most: the service holds each of them
+// open, and no user shall use up what is there for all.
+const mostOpen = 64
+
 // offers says which finished objects fit the room that the user gave to sharing: the newest first.
 type offers struct {
 	mu     sync.Mutex
@@ -30,9 +34,14 @@ func (o *offers) settle(list []api.Download, keep int64) (changed []string) {
 	slices.SortFunc(finished, func(a, b api.Download) int { return b.Finished.Compare(*a.Finished) })
 	beyond := map[string]bool{}
 	var held int64
+	open := map[string]int{} // by owner
 	for _, d := range finished {
 		if held += d.TotalBytes; keep > 0 && held > keep {
 			held -= d.TotalBytes // a smaller, older one may still fit
+			beyond[d.ID] = true
+			continue
+		}
+		if open[d.Owner]++; d.Owner != "" && open[d.Owner] > mostOpen {
 			beyond[d.ID] = true
 		}
 	}

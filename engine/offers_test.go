@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -31,6 +32,24 @@ func TestOffersKeepTheNewestThatFit(t *testing.T) {
 		}
 		if s := strings.Join(got, " "); s != c.want {
 			t.Errorf("with room for %d bytes %q are offered; want %q", c.keep, s, c.want)
+		}
+	}
+	// Of each user of a machine so many.
+	var users []api.Download
+	for i := range mostOpen + 2 {
+		for _, owner := range []string{"ann", "bob"} {
+			d := object(fmt.Sprint(owner, i), 1, i)
+			d.Owner = owner
+			if users = append(users, d); owner == "bob" && i >= 2 {
+				users = users[:len(users)-1]
+			}
+		}
+	}
+	var of offers
+	of.settle(users, 0)
+	for id, want := range map[string]bool{"ann0": false, "ann1": false, "ann2": true, fmt.Sprint("ann", mostOpen+1): true, "bob0": true, "bob1": true} {
+		if of.may(id) != want {
+			t.Errorf("%s may be offered: %v", id, !want)
 		}
 	}
 	if changed := o.settle(list, 60); strings.Join(changed, " ") != "big old" {

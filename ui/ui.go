@@ -46,7 +46,8 @@ type UI struct {
 	total     *model.History
 	status    api.Status
 	known     bool // status has come
-	locks     model.Locks
+	policy    []api.Effective
+	governed  bool  // policy is known
 	away      error // why no service answers, nil when one does
 	shared    api.SharingStatus
 	held      []api.Held
@@ -218,11 +219,14 @@ func (u *UI) poll() {
 	}
 }
 
+// locks tells what this user cannot change.
+func (u *UI) locks() model.Locks { return model.LocksOf(u.policy, u.status) }
+
 // askPolicy learns what an administrator has locked.
 func (u *UI) askPolicy() {
 	u.ask("policy", func(ctx context.Context) (func(), error) {
 		effective, err := u.cfg.Service.Policy(ctx)
-		return func() { u.locks = model.LocksOf(effective) }, err
+		return func() { u.policy, u.governed = effective, true }, err
 	})
 }
 
@@ -265,9 +269,9 @@ func (u *UI) refresh() {
 		u.list.Show(&u.book)
 		u.showDetail(t)
 	case pageSharing:
-		u.sharing.Show(u.shared, u.held, u.status.Settings, u.locks)
+		u.sharing.Show(u.shared, u.held, u.status.Settings, u.locks())
 	case pageSettings:
-		u.settings.Show(u.status.Settings, u.locks)
+		u.settings.Show(u.status.Settings, u.locks())
 	}
 	u.offerWelcome()
 }
@@ -289,17 +293,19 @@ func (u *UI) showDetail(t model.Totals) {
 
 // offerWelcome shows the first-run screens as soon as the service has told what holds.
 func (u *UI) offerWelcome() {
-	if u.prefs.Welcomed || !u.known || u.locks == nil || u.welcome != nil {
+	if u.prefs.Welcomed || !u.known || !u.governed || u.welcome != nil {
 		return
 	}
 	u.welcome = welcome.New(welcome.Actions{ChooseFolder: u.chooseFolder, Done: func(p api.SettingsPatch) {
-		u.change(p)
+		if p != (api.SettingsPatch{}) {
+			u.change(p)
+		}
 		u.prefs.Welcomed = true
 		u.prefer(u.prefs)
 		u.first.RemoveAll()
 		u.first.Hide()
 		u.refocus()
-	}}, u.status.Settings, u.locks)
+	}}, u.status.Settings, u.locks())
 	u.first.Objects = []fyne.CanvasObject{kit.NewPanel("background", 0), u.welcome.Object()}
 	u.first.Show()
 	u.first.Refresh()

@@ -155,6 +155,13 @@ var states = []state{
 		s.turnTo(pageSettings)
 		s.beat()
 	}},
+	{"not an administrator", welcomed, func(s *stage) {
+		s.service.status.Machine = true
+		s.service.policy = []api.Effective{{Name: "dir", Origin: "default"}, {Name: "sharing", Locked: true, Origin: "/etc/tributary/policy.d/10-office.json"}}
+		s.tell()
+		s.turnTo(pageSettings)
+		s.beat()
+	}},
 }
 
 // checked are the states that are looked at: under the race detector, where all takes ten times as long and one

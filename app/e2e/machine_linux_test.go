@@ -37,8 +37,9 @@ const (
 type machine struct {
 	t      *testing.T
 	ctx    context.Context
-	folder string // open to all
-	home   string // ann's, closed to all others
+	folder string   // open to all
+	flags  []string // of the service, beside those that every test has
+	home   string   // ann's, closed to all others
 	socket string
 	url    string // of content
 	edge   *throttled
@@ -84,7 +85,7 @@ func (w *slowWriter) Write(b []byte) (n int, err error) {
 	return n, err
 }
 
-func newMachine(t *testing.T) *machine {
+func newMachine(t *testing.T, flags ...string) *machine {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("a service and users with uids of their own need root")
@@ -96,7 +97,7 @@ func newMachine(t *testing.T) *machine {
 	t.Cleanup(func() { _ = os.RemoveAll(folder) })
 	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
 	t.Cleanup(cancel)
-	m := &machine{t: t, ctx: ctx, folder: folder, home: filepath.Join(folder, "ann"), socket: filepath.Join(folder, "run", "ctl.sock"),
+	m := &machine{t: t, ctx: ctx, folder: folder, flags: flags, home: filepath.Join(folder, "ann"), socket: filepath.Join(folder, "run", "ctl.sock"),
 		content: make([]byte, 24*mib), store: newDescriptorStore(t, filepath.Join(folder, "notify"))}
 	m.must(os.Chmod(folder, 0o755))
 	for name, uid := range map[string]int{"state": serviceUID, "run": serviceUID, "ann": annUID} {
@@ -159,8 +160,8 @@ func (m *machine) start() {
 	m.t.Helper()
 	names, files := m.store.take()
 	// The number of the process, which LISTEN_PID must be, is known only to itself.
-	m.service = m.as(serviceUID, "/bin/sh", "-c", `LISTEN_PID=$$ exec "$@"`, "sh",
-		filepath.Join(m.folder, "tributaryd"), "run", "--machine", "--listen-peers", "127.0.0.1:0", "--log-level", "debug")
+	m.service = m.as(serviceUID, "/bin/sh", append([]string{"-c", `LISTEN_PID=$$ exec "$@"`, "sh",
+		filepath.Join(m.folder, "tributaryd"), "run", "--machine", "--listen-peers", "127.0.0.1:0", "--log-level", "debug"}, m.flags...)...)
 	m.service.Env = append(m.service.Env, "NOTIFY_SOCKET="+m.store.path, "STATE_DIRECTORY="+filepath.Join(m.folder, "state"),
 		"RUNTIME_DIRECTORY="+filepath.Join(m.folder, "run"), fmt.Sprintf("LISTEN_FDS=%d", len(files)), "LISTEN_FDNAMES="+strings.Join(names, ":"))
 	m.service.ExtraFiles = files

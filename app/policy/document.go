@@ -10,7 +10,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/tributary-dl/tributary/app/config"
-	"github.com/tributary-dl/tributary/engine/api"
 	"github.com/tributary-dl/tributary/engine/api/bytesize"
 )
 
@@ -143,13 +142,20 @@ func valueOf(name string, written any) (value any, reason, fix string) {
 		}
 		return url, "", ""
 	}
-	target := reflect.TypeFor[api.SettingsPatch]().Field(fieldOf(name)).Type.Elem()
-	if target.Kind() == reflect.String {
+	target := typeOf(name)
+	switch target.Kind() {
+	case reflect.String:
 		if !isText {
 			return nil, kind(written) + " where a string belongs", ""
 		}
 		value = text
-	} else {
+	case reflect.Bool:
+		yes, ok := written.(bool)
+		if !ok {
+			return nil, kind(written) + " where true or false belongs", ""
+		}
+		value = yes
+	default:
 		number, ok := written.(json.Number)
 		if !ok {
 			return nil, kind(written) + " where a whole number belongs", wholeNumber(text)

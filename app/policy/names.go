@@ -28,6 +28,11 @@ func fieldOf(name string) int {
 	return -1
 }
 
+// typeOf returns the type of a setting's value.
+func typeOf(name string) reflect.Type {
+	return reflect.TypeFor[api.SettingsPatch]().Field(fieldOf(name)).Type.Elem()
+}
+
 func jsonName(f reflect.StructField) string {
 	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 	return name

@@ -62,7 +62,7 @@ func (f *FaultError) Error() string {
 type decision struct {
 	name  string
 	at    Position
-	value any // string, int or int64; nil: it is only locked
+	value any // string, bool or int64; nil: it is only locked
 }
 
 // merge puts decisions together, in the order of their weight: the last value wins, and what one has locked stays
@@ -96,10 +96,9 @@ func (p *Policy) set(d decision) {
 		p.ControlURL = d.value.(string)
 		return
 	}
-	i := fieldOf(d.name)
-	value := reflect.New(reflect.TypeFor[api.SettingsPatch]().Field(i).Type.Elem())
+	value := reflect.New(typeOf(d.name))
 	value.Elem().Set(reflect.ValueOf(d.value).Convert(value.Elem().Type()))
-	reflect.ValueOf(&p.Settings).Elem().Field(i).Set(value)
+	reflect.ValueOf(&p.Settings).Elem().Field(fieldOf(d.name)).Set(value)
 }
 
 // overruled names the values that the last one overrules; "" if all say the same.

@@ -2,8 +2,11 @@ package policy
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -38,6 +41,46 @@ func TestFolder(t *testing.T) {
 	if diff := cmp.Diff(conflicts, got.Conflicts()); diff != "" {
 		t.Errorf("conflicts (-want +got):\n%s", diff)
 	}
+}
+
+// Each setting there is can be decided and locked, wherever a system keeps policies.
+func TestEverySetting(t *testing.T) {
+	for _, name := range names() {
+		json, plist, registry, want := "5", "<integer>5</integer>", any(uint64(5)), "5"
+		switch text := map[string]string{"dir": t.TempDir(), "sharing": "lan", "share_hours": "22:00-07:00", "proxy": "http://p.example:1", controlURL: "https://c.example"}[name]; {
+		case text != "":
+			json, plist, registry, want = strconv.Quote(text), "<string>"+text+"</string>", text, text
+		case typeOf(name).Kind() == reflect.Bool:
+			json, plist, registry, want = "true", "<true/>", uint64(1), "true"
+		}
+		forms := map[string]source{
+			"JSON":     {name: "p", text: fmt.Appendf(nil, `{"settings": {%q: %s}, "lock": [%q]}`, name, json, name), parse: parseJSON},
+			"plist":    {name: "p", text: fmt.Appendf(nil, `<plist version="1.0"><dict><key>settings</key><dict><key>%s</key>%s</dict><key>lock</key><array><string>%s</string></array></dict></plist>`, name, plist, name), parse: parsePlist},
+			"registry": registrySource("p", map[string]any{strings.ToUpper(name): registry}, true),
+		}
+		for form, s := range forms {
+			d, err := s.parse(s.name, s.text)
+			if err != nil {
+				t.Fatalf("%s as %s: %v", name, form, err)
+			}
+			decisions, err := d.decisions()
+			if err != nil {
+				t.Errorf("%s as %s: %v", name, form, err)
+				continue
+			}
+			if p := merge(decisions); shownOf(p, name) != want || !p.Locked[name] {
+				t.Errorf("%s as %s: it is %q, locked: %v; want %q, locked", name, form, shownOf(p, name), p.Locked[name], want)
+			}
+		}
+	}
+}
+
+// shownOf returns the value that a policy has for a setting.
+func shownOf(p Policy, name string) string {
+	if name == controlURL {
+		return p.ControlURL
+	}
+	return fmt.Sprint(reflect.ValueOf(p.Settings).Field(fieldOf(name)).Elem())
 }
 
 // Values that agree, or that nobody has locked, are no conflict; a password is shown to nobody.
@@ -85,6 +128,8 @@ func TestFaults(t *testing.T) {
 		{"in another unit", "{\"settings\": {\n\"upload_limit\": \"1M\"}}", ":2:17: upload_limit: a string where a whole number belongs; write 1000000"},
 		{"fraction", `{"settings": {"max_active": 1.5}}`, ":1:29: max_active: 1.5 is not a whole number"},
 		{"beyond 64 bits", `{"settings": {"keep_shared": 99999999999999999999}}`, ":1:30: keep_shared: 99999999999999999999 is not a whole number of 64 bits"},
+		{"a number for a choice", `{"settings": {"share_vpn": 1}}`, ":1:28: share_vpn: a number where true or false belongs"},
+		{"a choice for a number", `{"settings": {"max_active": true}}`, ":1:29: max_active: true where a whole number belongs"},
 		{"null", `{"settings": {"sharing": null}}`, ":1:26: sharing: null is no value; leave the setting out"},
 		{"a list for a text", `{"settings": {"sharing": []}}`, ":1:26: sharing: a list where a string belongs"},
 		{"after an umlaut", `{"settings": {"dir": "/ä", "sharing": 1}}`, ":1:39: sharing: a number where a string belongs"},
@@ -205,6 +250,7 @@ func FuzzJSON(f *testing.F) {
 	f.Add([]byte(`{"settings": {"sharing": null, "control_url": "https://c"}}`))
 	f.Add([]byte("\ufeff{\n\"lock\": [1]}"))
 	f.Add([]byte("{} '"))
+	f.Add([]byte(`{"settings": {"share_vpn": 1, "share_metered": true}}`))
 	f.Fuzz(func(t *testing.T, text []byte) { checkParsed(t, parseJSON, text) })
 }
 

@@ -3,6 +3,7 @@ package policy
 import (
 	"encoding/json"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -16,11 +17,16 @@ const (
 	registryRoot        = `HKLM\`
 )
 
-// registrySource writes the values of a key as a policy in JSON, which has no lines. Names of values know no case.
+// registrySource writes the values of a key as a policy in JSON, which has no lines. Names of values know no case. The
+// registry has no type for what is true or false: Group Policy writes the numbers 1 and 0.
 func registrySource(key string, values map[string]any, locked bool) source {
 	settings := map[string]any{}
 	for name, value := range values {
-		settings[strings.ToLower(name)] = value
+		name = strings.ToLower(name)
+		if number, ok := value.(uint64); ok && number <= 1 && fieldOf(name) >= 0 && typeOf(name).Kind() == reflect.Bool {
+			value = number == 1
+		}
+		settings[name] = value
 	}
 	form := map[string]any{"settings": settings}
 	if locked {

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,6 +20,9 @@ type launchd struct {
 	domain string // "system", or "gui/UID" of a user
 	file   string // the property list that describes the service
 	text   string // of that file, as Install writes it
+	hidden string // why the service could not run the program; "": it can
+	// account makes the service's account and folders; nil: it runs as the user.
+	account func() error
 	// control runs launchctl and returns what it prints.
 	control func(arguments ...string) (string, error)
 }
@@ -26,10 +30,21 @@ type launchd struct {
 // launchdMark is a comment in each property list that Install writes; one without it is a package's or an administrator's.
 const launchdMark = "<!-- " + `Made by "tributaryd service install", which overwrites it; "tributaryd service uninstall" removes it.` + " -->"
 
+// accountName is the service's account on macOS, as accountScript makes it.
+const accountName = "_tributary"
+
+//go:embed account.sh
+var accountScript string
+
+// systemPath is where macOS has its own programs. It is no place for others.
+const systemPath = "/usr/bin:/bin:/usr/sbin:/sbin"
+
 // newLaunchd returns the service manager of the system or of this user.
 func newLaunchd(user bool, program string, arguments []string) (*launchd, error) {
-	l := &launchd{domain: "system", file: "/Library/LaunchDaemons/" + Name + ".plist", text: propertyList(program, arguments), control: launchctl}
+	l := &launchd{domain: "system", file: "/Library/LaunchDaemons/" + Name + ".plist", text: propertyList(accountName, program, arguments), control: launchctl,
+		hidden: hiddenProgram(user, program), account: func() error { return makeAccount(systemPath) }}
 	if user {
+		l.account, l.text = nil, propertyList("", program, arguments)
 		home, err := os.UserHomeDir()
 		if err != nil {
 			return nil, fmt.Errorf("find the folder for the user's agents: %w", err)
@@ -47,6 +62,18 @@ func launchctl(arguments ...string) (string, error) {
 		return string(out), fmt.Errorf("launchctl %s: %w: %s", strings.Join(arguments, " "), exit, strings.TrimSpace(string(exit.Stderr)))
 	}
 	return string(out), err
+}
+
+// makeAccount runs accountScript with the programs of a path.
+func makeAccount(path string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), actionTime)
+	defer cancel()
+	shell := exec.CommandContext(ctx, "/bin/sh", "-s")
+	shell.Env, shell.Stdin = []string{"PATH=" + path}, strings.NewReader(accountScript)
+	if said, err := shell.CombinedOutput(); err != nil {
+		return fmt.Errorf("make the account %s and its folders: %w: %s", accountName, err, strings.TrimSpace(string(said)))
+	}
+	return nil
 }
 
 func (l *launchd) target() string { return l.domain + "/" + Name }
@@ -100,8 +127,16 @@ func (l *launchd) foreign() error {
 
 // Install implements backend. What is there of ours is written anew, whole: a process that dies leaves the old one.
 func (l *launchd) Install() error {
+	if l.hidden != "" {
+		return errors.New(l.hidden)
+	}
 	if err := l.foreign(); err != nil {
 		return err
+	}
+	if l.account != nil {
+		if err := l.account(); err != nil {
+			return err
+		}
 	}
 	if err := os.MkdirAll(filepath.Dir(l.file), 0o755); err != nil { //nolint:gosec // as the system makes this folder
 		return err
@@ -113,7 +148,7 @@ func (l *launchd) Install() error {
 	return os.Rename(next, l.file)
 }
 
-// Uninstall implements backend.
+// Uninstall implements backend. The account stays with the state, which is its.
 func (l *launchd) Uninstall() error {
 	if err := l.foreign(); err != nil {
 		return err
@@ -147,8 +182,12 @@ func (l *launchd) Stop() error {
 }
 
 // propertyList describes the service to launchd: started with the machine or at login, again after a crash but not after
-// it was told to end, without files for its output, which it does not need.
-func propertyList(program string, arguments []string) string {
+// it was told to end, without files for its output, which it does not need. account is "" for a user's own.
+func propertyList(account, program string, arguments []string) string {
+	who := ""
+	if account != "" {
+		who = "\t<key>UserName</key>\n\t<string>" + account + "</string>\n\t<key>GroupName</key>\n\t<string>" + account + "</string>\n"
+	}
 	var words strings.Builder
 	for _, word := range append([]string{program}, arguments...) {
 		words.WriteString("\t\t<string>" + plistText.Replace(word) + "</string>\n")
@@ -163,7 +202,7 @@ func propertyList(program string, arguments []string) string {
 	<key>ProgramArguments</key>
 	<array>
 ` + words.String() + `	</array>
-	<key>RunAtLoad</key>
+` + who + `	<key>RunAtLoad</key>
 	<true/>
 	<key>KeepAlive</key>
 	<dict>

@@ -41,7 +41,7 @@ func (l *launcher) control(arguments ...string) (string, error) {
 func launchdOf(t *testing.T, l *launcher) *launchd {
 	t.Helper()
 	return &launchd{domain: "system", file: filepath.Join(t.TempDir(), "LaunchDaemons", Name+".plist"),
-		text: propertyList("/opt/a & b/tributaryd", []string{"run", "--log-level", "<info>"}), control: l.control}
+		text: propertyList(accountName, "/opt/a & b/tributaryd", []string{"run", "--log-level", "<info>"}), control: l.control}
 }
 
 // Every action may be repeated, and finds whatever was before.
@@ -110,12 +110,22 @@ func TestLaunchdLeavesOthersPropertyListsAlone(t *testing.T) {
 }
 
 func TestPropertyListIsWellFormed(t *testing.T) {
-	text := propertyList("/opt/a & b/tributaryd", []string{"run", "<info>"})
-	var words []string
+	for account, then := range map[string][]string{accountName: {"UserName", accountName, "GroupName", accountName}, "": nil} {
+		want := append([]string{"Label", Name, "ProgramArguments", "/opt/a & b/tributaryd", "run", "<info>"}, append(then, "RunAtLoad")...)
+		words := wordsOf(t, propertyList(account, "/opt/a & b/tributaryd", []string{"run", "<info>"}))
+		if len(words) < len(want) || !slices.Equal(words[:len(want)], want) {
+			t.Errorf("it says %q", words)
+		}
+	}
+}
+
+// wordsOf returns what stands between the tags.
+func wordsOf(t *testing.T, text string) (words []string) {
+	t.Helper()
 	for d := xml.NewDecoder(strings.NewReader(text)); ; {
 		token, err := d.Token()
 		if errors.Is(err, io.EOF) {
-			break
+			return words
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -123,9 +133,5 @@ func TestPropertyListIsWellFormed(t *testing.T) {
 		if data, ok := token.(xml.CharData); ok && strings.TrimSpace(string(data)) != "" {
 			words = append(words, string(data))
 		}
-	}
-	want := []string{"Label", Name, "ProgramArguments", "/opt/a & b/tributaryd", "run", "<info>", "RunAtLoad"}
-	if len(words) < len(want) || !slices.Equal(words[:len(want)], want) {
-		t.Errorf("it says %q", words)
 	}
 }

@@ -192,8 +192,8 @@ func unitPath(user bool) (string, error) {
 	return filepath.Join(home, ".config/systemd/user", unitName), nil
 }
 
-// hiddenFolders are those that the hardened unit of the system's service does not see.
-var hiddenFolders = []string{"/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/"}
+// hiddenFolders are those that the hardened unit of the system's service does not see, and on macOS its account.
+var hiddenFolders = []string{"/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/", "/Users/"}
 
 func hiddenProgram(user bool, program string) string {
 	for _, folder := range hiddenFolders {

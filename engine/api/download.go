@@ -42,7 +42,7 @@ type Errand struct {
 	Kind ErrandKind `json:"kind"`
 	Dir  string     `json:"dir"`            // absolute
 	Part string     `json:"part"`           // the unfinished file in Dir
-	Name string     `json:"name,omitempty"` // it is to have in the end, or another if that is taken; empty: not known yet
+	Name string     `json:"name,omitempty"` // it has, or is to have in the end, or another if that is taken; empty: not known yet
 }
 
 // ErrandKind says what is to be done.
@@ -51,6 +51,8 @@ type ErrandKind string
 const (
 	ErrandHand ErrandKind = "hand" // open Part and hand it over
 	ErrandName ErrandKind = "name" // all bytes are durable: give the file its name, and hand it over under that
+
+	ErrandShare ErrandKind = "share" // complete, and may be given to peers: open Name and hand it over, to be read
 )
 
 // Download is a snapshot of one download. Rates are bytes a second over the last seconds.
@@ -89,7 +91,7 @@ type Download struct {
 	Problem  *Problem   `json:"problem"`
 	Part     string     `json:"part,omitempty"`   // of a machine's service: name of the unfinished file, beside Path
 	Owner    string     `json:"owner,omitempty"`  // of a machine's service: the user whose download it is, a uid or SID
-	Errand   *Errand    `json:"errand,omitempty"` // what it waits for its owner to do
+	Errand   *Errand    `json:"errand,omitempty"` // what its owner's session is asked to do
 	SHA256   string     `json:"sha256,omitempty"` // hex, of the whole file, when complete
 	Checksum string     `json:"checksum,omitempty"`
 	Shared   bool       `json:"shared"` // complete and offered to peers

@@ -13,8 +13,8 @@ import (
 const agentRest = 30 * time.Second
 
 // Agent does the errands of this user's downloads at a service for the whole machine: it hands over the files that the
-// service lost with a restart of the machine, and gives finished files their names. At a service of the user's own
-// there are none. It runs in whatever program of ours the user has open.
+// service lost with a restart of the machine, unfinished or shared, and gives finished files their names. At a service
+// of the user's own there are none. It runs in whatever program of ours the user has open.
 type Agent struct {
 	Client *Client
 	Log    *slog.Logger
@@ -67,6 +67,11 @@ func (a *Agent) do(ctx context.Context, d api.Download) error {
 	err := a.Client.runErrand(ctx, d.ID, *d.Errand)
 	if api.CodeOf(err) == api.ErrConflict || api.CodeOf(err) == api.ErrNotFound {
 		return nil // another program of the user's was faster
+	}
+	if err != nil && d.Errand.Kind == api.ErrandShare {
+		// The user has moved or changed the file, or its disk is away: it is shared again if the next start finds it.
+		a.Log.Debug("a finished file is not shared again", "download", d.ID, "err", err)
+		return nil
 	}
 	if err != nil {
 		a.Log.Info("an errand could not be done", "download", d.ID, "kind", d.Errand.Kind, "err", err)

@@ -6,6 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// markName is the extended attribute that marks a file as a download.
+const markName = "user.tributary.download"
+
 // openWithoutLinks opens a folder if no part of its path is a link. A kernel before 5.6, or one that does not let us
 // ask, watches the last part alone.
 func openWithoutLinks(path string) (int, error) {

@@ -65,11 +65,24 @@ func (f *ownFolder) open(name string, flags int) (*os.File, error) {
 func (f *ownFolder) createPart(stem string) (*os.File, error) {
 	for n := range maxTries {
 		file, err := f.open(numbered(stem, n)+partSuffix, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL)
+		if err == nil {
+			setMark(file)
+		}
 		if !errors.Is(err, os.ErrExist) {
 			return file, err
 		}
 	}
 	return nil, fmt.Errorf("make %s in %s: %w", stem+partSuffix, f.path, os.ErrExist)
+}
+
+// setMark marks a file as a download. The mark stays with it under all its names, and only its owner can set it. Where the
+// file system keeps none, the file is not shared again after a restart of the machine, and that is all.
+func setMark(file *os.File) { _ = unix.Fsetxattr(int(file.Fd()), markName, []byte{'1'}, 0) }
+
+// checkMark returns an error if the file has no mark, an errors.ErrUnsupported where none could be kept.
+func checkMark(file *os.File) error {
+	_, err := unix.Fgetxattr(int(file.Fd()), markName, make([]byte, 1))
+	return err
 }
 
 // openPart opens an unfinished file, which must be a plain file of this user with one name.

@@ -14,8 +14,8 @@ import (
 	"github.com/tributary-dl/tributary/engine/api"
 )
 
-// flips is how often the adversary exchanges what is in our way, in each of the four cases: 10,000 times in all.
-const flips = 2_500
+// flips is how often the adversary exchanges what is in our way, in each of the cases.
+const flips = 10_000
 
 // fastFolder is in memory where there is such a folder: on a disk ten thousand renames take a minute.
 func fastFolder(t *testing.T) string {
@@ -191,7 +191,7 @@ func TestErrandsThatAreRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"id_ed25519", "f" + partSuffix} {
+	for _, name := range []string{"id_ed25519", "letter.txt", "f" + partSuffix} {
 		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -204,6 +204,10 @@ func TestErrandsThatAreRefused(t *testing.T) {
 		{Kind: api.ErrandName, Dir: dir, Part: "f" + partSuffix, Name: "../f"},
 		{Kind: api.ErrandName, Dir: dir, Part: "f" + partSuffix, Name: ""},
 		{Kind: api.ErrandName, Dir: dir, Part: "f" + partSuffix, Name: "a\x1b[2Jb"},
+		{Kind: api.ErrandName, Dir: dir, Part: "gone" + partSuffix, Name: "letter.txt"},
+		{Kind: api.ErrandShare, Dir: dir, Part: "gone" + partSuffix, Name: "letter.txt"},
+		{Kind: api.ErrandShare, Dir: dir, Part: "gone" + partSuffix, Name: "../letter.txt"},
+		{Kind: api.ErrandShare, Dir: dir, Part: "gone" + partSuffix, Name: "missing.txt"},
 	}
 	for _, e := range tests {
 		c := &Client{Socket: filepath.Join(dir, "nobody")}

@@ -127,6 +127,10 @@ func (f *ownFolder) openPart(name string) (*os.File, error) { return f.open(name
 // openFinished opens a finished file, to show it.
 func (f *ownFolder) openFinished(name string) (*os.File, error) { return f.open(name, ownfile.Read) }
 
+// checkMark finds every file good: a service that opens one in our name could open any other by then, so a mark would
+// keep nothing from it.
+func checkMark(*os.File) error { return nil }
+
 // giveName gives the open unfinished file its final name, or another if that is taken, without replacing anything, and
 // brings that to the disk. It returns the name.
 func (f *ownFolder) giveName(part *os.File, from, to string) (string, error) {

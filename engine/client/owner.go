@@ -21,8 +21,8 @@ import (
 // This file is the owner's half of a download at a service for the whole machine: the service has no right to any
 // user's folder, so the user's programs open the file and hand it over, and give it its name in the end.
 
-// partSuffix ends the name of an unfinished file. Nothing else is ever handed over or renamed, so that a service that
-// was taken over cannot ask for other files of the user's.
+// partSuffix ends the name of an unfinished file. Nothing else is ever renamed or handed over to be written, and to be
+// read only what has our mark, so that a service that was taken over cannot ask for other files of the user's.
 const partSuffix = ".tributary-part"
 
 // longestStem is how much of a link's last component goes into the name of the unfinished file, in bytes.
@@ -130,6 +130,9 @@ func (c *Client) runErrand(ctx context.Context, id string, e api.Errand) error {
 		return err
 	}
 	defer func() { _ = folder.Close() }() // it was only read
+	if e.Kind == api.ErrandShare {
+		return c.share(ctx, id, folder, e.Name)
+	}
 	part, err := folder.openPart(e.Part)
 	gone := errors.Is(err, fs.ErrNotExist)
 	switch {
@@ -151,8 +154,19 @@ func (c *Client) runErrand(ctx context.Context, id string, e api.Errand) error {
 	return c.tellName(ctx, id, folder, name)
 }
 
-// tellName tells the service which name a finished file has, and shows it the file.
+// tellName tells the service which name a finished file has, and shows it the file. A file system that keeps no marks is
+// good enough for that.
 func (c *Client) tellName(ctx context.Context, id string, folder *ownFolder, name string) error {
+	return c.show(ctx, downloadPath(id, "/name"), folder, name, true)
+}
+
+// share hands a finished file over again, to be given to peers. That can wait, so it takes a mark to do it.
+func (c *Client) share(ctx context.Context, id string, folder *ownFolder, name string) error {
+	return c.show(ctx, downloadPath(id, "/file"), folder, name, false)
+}
+
+// show makes a call with a finished file, to be read, that was downloaded here.
+func (c *Client) show(ctx context.Context, call string, folder *ownFolder, name string, evenWithoutMarks bool) error {
 	if err := acceptable(name); err != nil {
 		return err
 	}
@@ -161,7 +175,10 @@ func (c *Client) tellName(ctx context.Context, id string, folder *ownFolder, nam
 		return err
 	}
 	defer file.Close()
-	return c.doWith(ctx, file, downloadPath(id, "/name"), api.FileRequest{Name: name})
+	if err := checkMark(file); err != nil && !(evenWithoutMarks && errors.Is(err, errors.ErrUnsupported)) {
+		return fmt.Errorf("%s has no mark of a download: %w", file.Name(), err)
+	}
+	return c.doWith(ctx, file, call, api.FileRequest{Name: name})
 }
 
 func (c *Client) handOver(ctx context.Context, id string, part *os.File, name string) error {

@@ -39,8 +39,8 @@ func (s *Server) addFor(ctx context.Context, request api.AddRequest) (api.Downlo
 	return s.service.AddFor(ctx, callerOf(ctx).id, file, request)
 }
 
-// takeFile returns the handler of a call that an open file comes with, finished or not.
-func (s *Server) takeFile(finished bool, give func(Service, context.Context, string, *os.File, string) error) http.HandlerFunc {
+// takeFile returns the handler of a call that an open file comes with: one that the owner has just named, or any other.
+func (s *Server) takeFile(named bool, give func(Service, context.Context, string, *os.File, string) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var request api.FileRequest
 		if !decode(w, r, &request) {
@@ -56,7 +56,7 @@ func (s *Server) takeFile(finished bool, give func(Service, context.Context, str
 		if detail.Errand != nil {
 			dir = detail.Errand.Dir
 		}
-		file, err := fileOf(r.Context(), dir, request.Name, finished)
+		file, err := fileOf(r.Context(), dir, request.Name, named || detail.State == api.StateComplete)
 		if err == nil {
 			err = give(s.service, r.Context(), id, file, request.Name)
 		}

@@ -78,7 +78,7 @@ func TestPackage(t *testing.T) {
 		wantSigned(t, name, files[name].content)
 	}
 	scripts := cpio(t, parts["tributary.pkg/Scripts"])
-	for _, name := range []string{"./preinstall", "./postinstall"} {
+	for _, name := range []string{"./preinstall", "./postinstall", "./account"} {
 		if scripts[name].mode != 0o100755 || !bytes.HasPrefix(scripts[name].content, []byte("#!/bin/sh\n")) {
 			t.Errorf("%s has mode %o", name, scripts[name].mode)
 		}

@@ -3,16 +3,20 @@ package windows_test
 import (
 	"crypto/sha1"
 	"crypto/sha256"
+	"crypto/x509"
+	"encoding/asn1"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io/fs"
 	"maps"
+	"math/big"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -33,7 +37,8 @@ const refused = 1603 & 0xff
 func TestMSI(t *testing.T) {
 	c := newComputer(t)
 	first, second := outside(build(t, older)), outside(build(t, newer))
-	url, want := publish(t, c)
+	fast, slow := newPublisher(t, c, 0), newPublisher(t, c, 2<<20)
+	url, want := fast.publish("film.bin", 20<<20)
 	before := c.files()
 
 	t.Run("wrong properties change nothing", func(t *testing.T) {
@@ -64,13 +69,7 @@ func TestMSI(t *testing.T) {
 	t.Run("downloads from a real edge", func(t *testing.T) {
 		c := c.in(t)
 		said := c.control("add", url, "--dir", `C:\users\Public\Documents`, "--out", "film.bin", "--wait", "--json")
-		var last struct {
-			State  string
-			SHA256 string
-		}
-		if err := json.Unmarshal([]byte(said[strings.LastIndex(strings.TrimSpace(said), "\n")+1:]), &last); err != nil {
-			t.Fatalf("%v: %s", err, said)
-		}
+		last := c.lastOf(said)
 		if got := c.sha256(`C:\users\Public\Documents\film.bin`); last.State != "complete" || last.SHA256 != want || got != want {
 			t.Errorf("the download ends as %+v, with a file of %s; want %s", last, got, want)
 		}
@@ -93,6 +92,47 @@ func TestMSI(t *testing.T) {
 		c.mustWine("net", "start", "tributaryd") // what a real service manager does by itself, after two seconds
 		c.wantRunning(older)
 		c.wantDownload(want)
+	})
+	t.Run("an unfinished download waits for its owner over a kill, and goes on where it was", func(t *testing.T) {
+		c := c.in(t)
+		url, want := slow.publish("half.bin", 32<<20)
+		id := c.lastOf(c.control("add", url, "--dir", `C:\users\Public\Documents`, "--json")).ID
+		half := c.untilDownload(id, func(d download) bool { return d.DurableBytes >= d.TotalBytes/4 && d.TotalBytes > 0 })
+		if half.State == "complete" {
+			t.Fatal("the download is complete already: the edge was to be slow")
+		}
+		c.mustWine("taskkill", "/f", "/im", "tributaryd.exe")
+		c.mustWine("net", "start", "tributaryd")
+		// The user's program hands the file over again, and gives it its name in the end.
+		done := c.untilDownload(id, func(d download) bool { return d.State == "complete" || d.State == "failed" })
+		if got := c.sha256(`C:\users\Public\Documents\half.bin`); done.State != "complete" || got != want {
+			t.Errorf("the download ends as %+v, with a file of %s; want %s", done, got, want)
+		}
+		if most := done.TotalBytes + half.DurableBytes/2; done.BytesFromEdge+done.BytesWasted > most {
+			t.Errorf("%+v took more than %d bytes from the edge, although %d were durable before the kill", done, most, half.DurableBytes)
+		}
+		c.control("remove", id, "--file")
+	})
+	t.Run("what Group Policy says holds, and a malformed policy does not", func(t *testing.T) {
+		c := c.in(t)
+		const key = `HKLM\Software\Policies\Tributary`
+		c.mustWine("reg", "add", key, "/v", "share_vpn", "/t", "REG_DWORD", "/d", "1", "/reg:64")
+		c.control("policy", "reload")
+		if got := c.explain()["share_vpn"]; got != "true by "+key+", locked" {
+			t.Errorf("the service takes for share_vpn %q", got)
+		}
+		c.mustWine("reg", "add", key, "/v", "sharing", "/t", "REG_SZ", "/d", "sometimes", "/reg:64")
+		if said, code := c.wine(home+"tributaryctl.exe", "--socket", pipe, "policy", "reload"); code != 1 || !strings.Contains(said, key+": sharing: ") {
+			t.Errorf("reading a malformed policy ends with %d: %s", code, said)
+		}
+		c.wantObeyed("lan") // as before
+		c.mustWine("net", "stop", "tributaryd")
+		if said, code := c.wine("net", "start", "tributaryd"); code == 0 {
+			t.Errorf("the service starts with a malformed policy: %s", said)
+		}
+		c.mustWine("reg", "delete", key, "/f", "/reg:64")
+		c.mustWine("net", "start", "tributaryd")
+		c.wantRunning(older)
 	})
 	t.Run("installing it again is no harm", func(t *testing.T) {
 		c := c.in(t)
@@ -156,44 +196,94 @@ func build(t *testing.T, version string, variables ...string) string {
 	return filepath.Join(out, "tributary-"+version+"-x64.msi")
 }
 
-// publish starts a control plane with one file, has the Windows computer trust it, and returns the file's URL and hash.
-func publish(t *testing.T, c *computer) (url, hash string) {
+// publisher is a real control plane and its edge on this computer, which the Windows computer reaches and trusts.
+type publisher struct {
+	t       *testing.T
+	program string
+	data    string
+}
+
+// newPublisher starts a control plane whose edge sends no more than rate bytes a second, or as many as it can if that
+// is 0, and has the Windows computer trust it.
+func newPublisher(t *testing.T, c *computer, rate int) *publisher {
 	t.Helper()
-	dir := t.TempDir()
-	program := filepath.Join(dir, "tributary-control")
+	p := &publisher{t: t, program: controlProgram(t)}
+	for p.data == "" || !wineVerifies(t, p.data) {
+		p.data = t.TempDir()
+		p.serve(rate)
+	}
+	c.trust(read(t, filepath.Join(p.data, "ca.pem")))
+	return p
+}
+
+func (p *publisher) serve(rate int) {
+	p.t.Helper()
+	serve := exec.Command(p.program, "serve", "--data", p.data, "--listen", "127.0.0.1:0", "--advertise", "localhost", "--edge-rate", strconv.Itoa(rate))
+	answers, err := serve.StdoutPipe()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if err := serve.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	p.t.Cleanup(func() { _, _ = serve.Process.Kill(), serve.Wait() })
+	var ready struct{ Edge string }
+	if err := json.NewDecoder(answers).Decode(&ready); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// publish offers a file of noise, and returns its address and SHA-256.
+func (p *publisher) publish(name string, size int) (url, hash string) {
+	p.t.Helper()
+	content := make([]byte, size)
+	_, _ = rand.NewChaCha8([32]byte{1}).Read(content) // it never fails
+	file := filepath.Join(p.data, name)
+	if err := os.WriteFile(file, content, 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+	said, err := exec.Command(p.program, "publish", "--data", p.data, file).CombinedOutput()
+	if err != nil {
+		p.t.Fatalf("%v: %s", err, said)
+	}
+	return strings.TrimSpace(string(said)), fmt.Sprintf("%x", sha256.Sum256(content))
+}
+
+func controlProgram(t *testing.T) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "tributary-control")
 	if said, err := exec.Command("go", "build", "-o", program, "../../control").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, said)
 	}
-	serve := exec.Command(program, "serve", "--data", dir, "--listen", "127.0.0.1:0", "--advertise", "localhost")
-	answers, err := serve.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := serve.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _, _ = serve.Process.Kill(), serve.Wait() })
-	var ready struct{ Edge string }
-	if err := json.NewDecoder(answers).Decode(&ready); err != nil {
-		t.Fatal(err)
-	}
+	return program
+}
 
-	content := make([]byte, 20<<20)
-	_, _ = rand.NewChaCha8([32]byte{1}).Read(content) // it never fails
-	file := filepath.Join(dir, "film.bin")
-	if err := os.WriteFile(file, content, 0o600); err != nil {
-		t.Fatal(err)
+// wineVerifies says whether Wine 8 can verify the certificates that a control plane has made itself. It forgets the zeros
+// before a number of an ECDSA signature that is shorter than its field, and then finds the signature wrong: one of the two
+// certificates has such a number in one of 64 cases.
+func wineVerifies(t *testing.T, data string) bool {
+	t.Helper()
+	const field = 32 // bytes, of P-256
+	for _, file := range []string{"ca.pem", "server.pem"} {
+		block := &pem.Block{}
+		for rest := read(t, filepath.Join(data, file)); block.Type != "CERTIFICATE"; {
+			if block, rest = pem.Decode(rest); block == nil {
+				t.Fatalf("%s holds no certificate", file)
+			}
+		}
+		certificate, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var signature struct{ R, S *big.Int }
+		if _, err := asn1.Unmarshal(certificate.Signature, &signature); err != nil {
+			t.Fatal(err)
+		}
+		if len(signature.R.Bytes()) < field || len(signature.S.Bytes()) < field {
+			return false
+		}
 	}
-	said, err := exec.Command(program, "publish", "--data", dir, file).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v: %s", err, said)
-	}
-	certificate, err := os.ReadFile(filepath.Join(dir, "ca.pem"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.trust(certificate)
-	return strings.TrimSpace(string(said)), fmt.Sprintf("%x", sha256.Sum256(content))
+	return true
 }
 
 // trust puts a certificate where an administrator would: among the roots of the whole computer.
@@ -231,6 +321,36 @@ func (c *computer) wantRunning(version string) {
 	c.control("list")
 }
 
+// download is what tributaryctl prints of one.
+type download struct {
+	ID            string
+	State         string
+	SHA256        string
+	TotalBytes    int64 `json:"total_bytes"`
+	DurableBytes  int64 `json:"durable_bytes"`
+	BytesFromEdge int64 `json:"bytes_from_edge"`
+	BytesWasted   int64 `json:"bytes_wasted"`
+}
+
+// lastOf reads the last line of what tributaryctl --json printed.
+func (c *computer) lastOf(said string) (d download) {
+	c.t.Helper()
+	if err := json.Unmarshal([]byte(said[strings.LastIndex(strings.TrimSpace(said), "\n")+1:]), &d); err != nil {
+		c.t.Fatalf("%v: %s", err, said)
+	}
+	return d
+}
+
+// untilDownload waits until a download is as wanted. Each look is a program of the user's, which does the user's errands.
+func (c *computer) untilDownload(id string, want func(download) bool) (d download) {
+	c.t.Helper()
+	c.until("download "+id+" is as wanted", func() bool {
+		d = c.lastOf(c.control("show", id, "--json"))
+		return want(d)
+	})
+	return d
+}
+
 // wantDownload expects the one download to be there and complete.
 func (c *computer) wantDownload(hash string) {
 	c.t.Helper()
@@ -257,21 +377,34 @@ func (c *computer) wantValues(values map[string]string) {
 // wantObeyed expects the service to share as far as the installer was told, and to ask the control plane that it was told.
 func (c *computer) wantObeyed(sharing string) {
 	c.t.Helper()
-	said := c.control("policy", "explain", "--json")
-	got := map[string]string{}
-	for line := range strings.Lines(said) {
-		var setting struct{ Name, Value, Origin string }
-		if err := json.Unmarshal([]byte(line), &setting); err != nil {
-			c.t.Fatalf("%v: %s", err, said)
-		}
-		got[setting.Name] = setting.Value + " by " + setting.Origin
-	}
+	got := c.explain()
 	const installer = ` by HKLM\Software\Tributary`
 	for name, want := range map[string]string{"sharing": sharing + installer, "control_url": "https://control.example" + installer} {
 		if got[name] != want {
-			c.t.Errorf("the service takes for %s %q; want %q: %s", name, got[name], want, said)
+			c.t.Errorf("the service takes for %s %q; want %q", name, got[name], want)
 		}
 	}
+}
+
+// explain returns what the service says of each setting: the value, who decided it, and whether it is locked.
+func (c *computer) explain() map[string]string {
+	c.t.Helper()
+	said := c.control("policy", "explain", "--json")
+	settings := map[string]string{}
+	for line := range strings.Lines(said) {
+		var s struct {
+			Name, Value, Origin string
+			Locked              bool
+		}
+		if err := json.Unmarshal([]byte(line), &s); err != nil {
+			c.t.Fatalf("%v: %s", err, said)
+		}
+		settings[s.Name] = s.Value + " by " + s.Origin
+		if s.Locked {
+			settings[s.Name] += ", locked"
+		}
+	}
+	return settings
 }
 
 // registry returns what is below a key, "" without one.

@@ -95,11 +95,18 @@ func TestGiven(t *testing.T) {
 }
 
 func TestLocks(t *testing.T) {
-	got := model.LocksOf([]api.Effective{
-		{Name: "sharing", Origin: "/etc/tributary/policy.d/10-office.json", Locked: true},
-		{Name: "dir", Origin: "user"},
-	})
-	if diff := cmp.Diff(model.Locks{"sharing": "/etc/tributary/policy.d/10-office.json"}, got); diff != "" {
-		t.Error(diff)
+	const office = "/etc/tributary/policy.d/10-office.json"
+	settings := []api.Effective{{Name: "sharing", Origin: office, Locked: true}, {Name: "dir", Origin: "user"}}
+	for _, test := range []struct {
+		service api.Status
+		want    model.Locks
+	}{
+		{api.Status{}, model.Locks{"sharing": office}},
+		{api.Status{Machine: true, Administrator: true}, model.Locks{"sharing": office}},
+		{api.Status{Machine: true}, model.Locks{"sharing": office, "dir": ""}},
+	} {
+		if diff := cmp.Diff(test.want, model.LocksOf(settings, test.service)); diff != "" {
+			t.Errorf("at %+v: %s", test.service, diff)
+		}
 	}
 }

@@ -2,15 +2,18 @@ package model
 
 import "github.com/tributary-dl/tributary/engine/api"
 
-// Locks maps the name of each setting that an administrator has locked to where that was done.
+// Locks maps the name of each setting that this user cannot change to where an administrator has locked it, or to "" if it
+// takes an administrator to change it.
 type Locks map[string]string
 
-// LocksOf picks the locked settings out of what the service says of its policy.
-func LocksOf(effective []api.Effective) Locks {
+// LocksOf picks the locked settings out of what the service says of its policy and of itself.
+func LocksOf(effective []api.Effective, s api.Status) Locks {
 	locks := Locks{}
 	for _, e := range effective {
 		if e.Locked {
 			locks[e.Name] = e.Origin
+		} else if s.Machine && !s.Administrator { // they hold for everybody who uses the machine
+			locks[e.Name] = ""
 		}
 	}
 	return locks

@@ -251,6 +251,14 @@ func Sharing(s api.Sharing) string {
 	return lang.L("Off")
 }
 
+// Locked says why a setting cannot be changed: by is where an administrator has locked it, or "".
+func Locked(by string) string {
+	if by == "" {
+		return lang.L("It takes an administrator of this computer to change this")
+	}
+	return lang.L("Set by your administrator in {{.file}}", map[string]any{"file": by})
+}
+
 // Refusal says why a part of a pasted text gives no download, and what would.
 func Refusal(r model.Refusal) string {
 	text := map[string]any{"text": r.Text, "scheme": r.Scheme}

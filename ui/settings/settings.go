@@ -1,5 +1,5 @@
 // Package settings is the page of what the user decides: where files go, how fast, what is shared, how the window looks. A
-// value that an administrator has locked shows a lock and who set it. It must never call the service: changes are
+// value that the user cannot change shows a lock and why. It must never call the service: changes are
 // reported through Actions.
 package settings
 
@@ -122,7 +122,7 @@ func (v *View) Show(s api.Settings, locks model.Locks) {
 			kit.SetEnabled(a, !locked)
 		}
 		if locked {
-			f.remark.tell(lang.L("Set by your administrator in {{.file}}", map[string]any{"file": by}), theme.Muted, true)
+			f.remark.tell(say.Locked(by), theme.Muted, true)
 		} else if f.locked {
 			f.remark.tell("", theme.Muted, false) // the lock is gone
 		}

@@ -106,7 +106,7 @@ func (v *View) Show(s api.SharingStatus, held []api.Held, settings api.Settings,
 	v.meaning.Set(meanings[s.Sharing])
 	if by, locked := locks["sharing"]; locked {
 		v.position.Disable()
-		v.lock.Set(lang.L("Set by your administrator in {{.file}}", map[string]any{"file": by}))
+		v.lock.Set(say.Locked(by))
 		v.lockLine.Show()
 	} else {
 		v.position.Enable()

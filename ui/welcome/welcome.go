@@ -44,11 +44,11 @@ func New(do Actions, s api.Settings, locks model.Locks) *View {
 	v.dir.SetText(s.Dir)
 	v.dir.OnSubmitted = func(string) { v.turn(v.step + 1) }
 	choose := kit.NewTool(lang.L("Choose a folder"), "folder_open", func() { do.ChooseFolder(v.dir.SetText) })
-	if locks["dir"] != "" {
+	if _, locked := locks["dir"]; locked {
 		v.dir.Disable()
 		choose.Disable()
 	}
-	if locks["sharing"] != "" {
+	if _, locked := locks["sharing"]; locked {
 		v.share.Disable()
 	}
 	v.steps = []fyne.CanvasObject{
@@ -112,10 +112,10 @@ func (v *View) turn(step int) {
 
 func (v *View) done() {
 	var p api.SettingsPatch
-	if v.locks["dir"] == "" {
+	if _, locked := v.locks["dir"]; !locked {
 		p.Dir = &v.dir.Text
 	}
-	if v.locks["sharing"] == "" {
+	if _, locked := v.locks["sharing"]; !locked {
 		p.Sharing = &[]api.Sharing{api.SharingOff, api.SharingLAN, api.SharingOn}[v.share.Chosen()]
 	}
 	v.do.Done(p)

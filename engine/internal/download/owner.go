@@ -13,7 +13,8 @@ import (
 // This file is what differs where the file belongs to another user: they open it, and they give it its name. Until
 // they have, the download waits for them, takes no place in the queue, and publishes the errand.
 
-// Hand gives the download the unfinished file that its owner has opened. It takes h over if it returns nil.
+// Hand gives the download the file that its owner has opened: the unfinished one, or the finished one to be shared. It
+// takes h over if it returns nil.
 func (d *Download) Hand(ctx context.Context, h *storage.Handed) error {
 	return d.change(ctx, "", func(a *actor) error { return a.hand(h) })
 }
@@ -34,8 +35,13 @@ func (a *actor) unnamed() bool {
 
 // errand is what the owner's session is asked to do; nil if nothing.
 func (a *actor) errand() *api.Errand {
-	if a.rec.Owner == "" || a.rec.Complete {
+	switch {
+	case a.rec.Owner == "":
 		return nil
+	case a.rec.Complete && (a.handed != nil || a.rec.File == nil || !a.shareable()):
+		return nil
+	case a.rec.Complete:
+		return &api.Errand{Kind: api.ErrandShare, Dir: a.rec.File.Dir, Part: a.rec.Part, Name: a.rec.File.Name}
 	}
 	e := &api.Errand{Kind: api.ErrandHand, Dir: a.dir(), Part: a.rec.Part}
 	if f := a.rec.File; f != nil {
@@ -85,14 +91,19 @@ func (a *actor) awaitName(sum string) {
 }
 
 // hand takes over an unfinished file. One without bytes begins the download anew; of any other, what can be trusted
-// is found out when it is opened.
+// is found out when it is opened. A finished one is shared again, if it is what it was.
 func (a *actor) hand(h *storage.Handed) error {
 	lost := a.problem != nil && a.problem.Code == api.CodeVolumeLost
 	switch {
-	case a.rec.Owner == "" || a.rec.Complete:
+	case a.rec.Owner == "", a.rec.Complete && a.errand() == nil, a.rec.Complete != h.Finished():
 		return &api.Error{Code: api.ErrConflict, Message: "this download needs no file"}
 	case a.handed != nil && !lost:
 		return &api.Error{Code: api.ErrConflict, Message: "this download has its file already"}
+	}
+	if a.rec.Complete {
+		a.handed = h
+		a.updateSharing()
+		return nil
 	}
 	if a.rec.File != nil && h.Empty() && a.total() != 0 {
 		a.rec.happened(api.SayPartGone)

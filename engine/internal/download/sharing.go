@@ -82,9 +82,10 @@ func (a *actor) notSharedAnyMore(err error) {
 	if errors.Is(err, storage.ErrTouched) || errors.Is(err, storage.ErrMissing) {
 		a.rec.happened(api.SayUnshared)
 		a.rec.NotShared = true
+		a.dropHanded()
 		a.save()
 	}
-	a.dirty = true
+	a.urgent = true // nothing may happen for an hour after it
 }
 
 func (a *actor) joinShared() {
@@ -95,7 +96,7 @@ func (a *actor) joinShared() {
 		return
 	}
 	a.shared, a.sharedAt = shared, Totals{}
-	a.dirty = true
+	a.urgent = true // see notSharedAnyMore
 }
 
 func (a *actor) leaveSharing() {

@@ -21,13 +21,15 @@ type Handed struct {
 	info  os.FileInfo // when it was handed over
 	owner string
 	part  string
+
+	finished bool
 }
 
 // Accept takes over a file that owner handed to us under the name part, which only the owner uses. It must be a
 // regular file of that owner with this one name (a second one could be anywhere), open for reading and, unless it
 // is finished, for writing. With an error f is closed.
 func Accept(f *os.File, owner, part string, finished bool) (*Handed, error) {
-	h := &Handed{file: f, owner: owner, part: part}
+	h := &Handed{file: f, owner: owner, part: part, finished: finished}
 	err := checkComponent(part)
 	if err == nil {
 		err = checkHanded(f, owner, !finished)
@@ -50,6 +52,9 @@ func (h *Handed) Owner() string { return h.owner }
 
 // Part returns the name under which it was handed over.
 func (h *Handed) Part() string { return h.part }
+
+// Finished reports whether it was handed over to be read alone.
+func (h *Handed) Finished() bool { return h.finished }
 
 // SameFile reports whether both are one file. It asks no disk.
 func (h *Handed) SameFile(other *Handed) bool { return os.SameFile(h.info, other.info) }

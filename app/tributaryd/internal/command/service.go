@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tributary-dl/tributary/app/config"
+	"github.com/tributary-dl/tributary/app/config/places"
 	"github.com/tributary-dl/tributary/app/policy"
 	"github.com/tributary-dl/tributary/app/service"
 )
@@ -71,8 +72,8 @@ func runArguments(flags config.Flags, user bool) ([]string, error) {
 	if user && flags.Machine {
 		return nil, &usageError{errors.New("--machine and --user contradict each other")}
 	}
-	if runtime.GOOS == "linux" && !user && flags.Data+flags.Socket+flags.LogFile != "" {
-		return nil, &usageError{errors.New("the system's service keeps its state in /var/lib/tributary; --data, --socket and --log-file are for --user")}
+	if runtime.GOOS != "windows" && !user && flags.Data+flags.Socket+flags.LogFile != "" {
+		return nil, &usageError{fmt.Errorf("the system's service keeps its state in %s; --data, --socket and --log-file are for --user", places.Machine().Data)}
 	}
 	checked, err := flags.Check()
 	if err != nil {
