@@ -132,10 +132,10 @@ func (p *picking) sequential() {
 	}
 }
 
-// runFrom returns a run of untouched pieces that begins at one. In a crowd it ends where another's turn begins.
+// runFrom returns a run of untouched pieces that begins at one.
 func (p *picking) runFrom(first, longest int) Run {
 	r := Run{First: first, Count: 1}
-	for r.Count < longest && first+r.Count < len(p.Pieces) && p.untouched(first+r.Count) && p.Mine[first+r.Count] == p.Mine[first] {
+	for r.Count < longest && first+r.Count < len(p.Pieces) && p.untouched(first+r.Count) {
 		r.Count++
 	}
 	return r

@@ -70,7 +70,7 @@ func TestPick(t *testing.T) {
 		{name: "nothing new while peers have enough to give", have: ".......", holders: "1111101", slots: 1, swarming: true, deliver: 2, want: ""},
 		{name: "its own turn before others'", have: "......", holders: "001111", mine: "010001", slots: 3, swarming: true, deliver: 2, allowance: Unlimited, want: "1+1 0+1 5+1"},
 		{name: "not what neighbours in the LAN fetch", have: "......", mine: "010001", slots: 3, swarming: true, wait: true, deliver: 2, allowance: Unlimited, want: "1+1 5+1"},
-		{name: "nor more of it than its turn", have: "......", mine: "011100", slots: 1, run: 4, swarming: true, deliver: 2, allowance: Unlimited, want: "1+3"},
+		{name: "nor more of it than its turn", have: "......", mine: "011100", slots: 1, run: 4, swarming: true, wait: true, deliver: 2, allowance: Unlimited, want: "1+3"},
 		{name: "nor what they are about to give", have: "##..", peers: "..22", slots: 2, swarming: true, wait: true, deliver: 1, allowance: Unlimited,
 			edgeRate: 10 * unit, peerRate: unit / 10, want: ""},
 		{name: "the edge never rests when nobody else delivers", have: "....", slots: 1, swarming: true, want: "0+1"},
