@@ -11,6 +11,8 @@ import (
 // the uplink tells it while there is something to send.
 type controller struct {
 	rate    float64       // bytes a second
+	target  time.Duration // how long the queue may be
+	taking  float64       // bytes received for each one sent, smoothed
 	startup bool          // the queue has not grown yet
 	empty   int           // intervals in a row without a queue
 	at      time.Time     // of the last reading
@@ -26,12 +28,16 @@ type controller struct {
 type reading struct {
 	queue time.Duration // that packets wait in front of the narrowest hop
 	sent  uint64        // bytes since the last reading
+	got   uint64        // bytes that the same peers sent
 	lossy bool          // more than the odd packet was lost
 }
 
 const (
-	// Somebody who plays or talks beside us notices 25 ms; see DECISIONS.md for what a longer one gains.
-	targetQueue = 20 * time.Millisecond
+	// Who only gives must not be noticed: somebody who plays or talks beside us feels 25 ms. Who is downloading from the same
+	// peers gets by what it gives, and its own download fills the line anyway; see DECISIONS.md for what the longer queue gains.
+	givingQueue   = 20 * time.Millisecond
+	exchangeQueue = 50 * time.Millisecond
+	exchangeShare = 0.2 // bytes received for each one sent; acknowledgements are a tenth at most
 
 	// The rate changes once in a round trip, because it takes that long to see what a change did.
 	minInterval = 50 * time.Millisecond
@@ -59,7 +65,7 @@ const (
 )
 
 func newController(now time.Time) *controller {
-	return &controller{rate: startRate, startup: true, at: now, period: now.UnixNano() / int64(drainPeriod), standing: math.MaxInt64}
+	return &controller{rate: startRate, target: givingQueue, startup: true, at: now, period: now.UnixNano() / int64(drainPeriod), standing: math.MaxInt64}
 }
 
 // allowed is the rate at this moment, in bytes a second.
@@ -74,6 +80,7 @@ func (c *controller) allowed(now time.Time) float64 {
 func (c *controller) update(now time.Time, r reading) {
 	elapsed := now.Sub(c.at).Seconds()
 	c.at = now
+	c.aim(r)
 	if elapsed <= 0 || c.drain(now, r.queue) {
 		return
 	}
@@ -82,7 +89,7 @@ func (c *controller) update(now time.Time, r reading) {
 	// The queue is the sum of what was sent too fast so far; without a look ahead the rate would swing.
 	ahead := float64(r.queue) + leadGain*float64(r.queue-c.queue)
 	c.queue = r.queue
-	room := min(1, 1-ahead/float64(targetQueue)) // 1: no queue; 0: on target; below: too long
+	room := min(1, 1-ahead/float64(c.target)) // 1: no queue; 0: on target; below: too long
 	if room > 0.9 {
 		c.empty++
 	} else {
@@ -110,6 +117,18 @@ func (c *controller) update(now time.Time, r reading) {
 		c.rate += room * max(8e3, growGain*c.rate)
 	}
 	c.rate = min(max(c.rate, minRate), maxRate)
+}
+
+// aim chooses the target: the longer one while what comes from peers is more than acknowledgements.
+func (c *controller) aim(r reading) {
+	if r.sent == 0 {
+		return
+	}
+	c.taking += 0.1 * (min(1, float64(r.got)/float64(r.sent)) - c.taking)
+	c.target = givingQueue
+	if c.taking > exchangeShare {
+		c.target = exchangeQueue
+	}
 }
 
 // drain starts a drain at the beginning of a period if there was a queue all through the last one, and

@@ -187,7 +187,7 @@ func (l *Link) await(turn chan<- struct{}, pause time.Duration) (mine bool, err 
 // sample is what the uplink looks at.
 func (l *Link) sample() sample {
 	s := l.conn.ConnectionStats()
-	return sample{rtt: s.LatestRTT, sentBytes: s.BytesSent, sentPackets: s.PacketsSent, lostPackets: s.PacketsLost}
+	return sample{rtt: s.LatestRTT, sentBytes: s.BytesSent, gotBytes: s.BytesReceived, sentPackets: s.PacketsSent, lostPackets: s.PacketsLost}
 }
 
 // explain turns QUIC's errors into those that users of a net.Conn know.

@@ -7,6 +7,7 @@ import "time"
 type sample struct {
 	rtt         time.Duration // the latest; zero: not measured
 	sentBytes   uint64
+	gotBytes    uint64
 	sentPackets uint64
 	lostPackets uint64
 }
@@ -50,6 +51,7 @@ type glance struct {
 	queue time.Duration // if fresh
 	rtt   time.Duration // likewise
 	sent  uint64        // bytes
+	got   uint64        // bytes, acknowledgements too
 	lossy bool
 }
 
@@ -57,7 +59,7 @@ type glance struct {
 func (p *path) glance(now time.Time) (g glance) {
 	s, last := p.ask(), p.closed
 	p.closed = s
-	g.sent = s.sentBytes - last.sentBytes
+	g.sent, g.got = s.sentBytes-last.sentBytes, s.gotBytes-last.gotBytes
 	g.lossy = lossy(s, last)
 	if p.lowest > 0 {
 		g.fresh, g.rtt = true, p.lowest

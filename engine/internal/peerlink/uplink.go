@@ -61,7 +61,7 @@ func (u *uplink) grant(now time.Time, p *path, want int) (n int, wait time.Durat
 	p.used = now
 	u.observe(now)
 	rate := u.control.allowed(now)
-	burstTime := max(minBurstTime, targetQueue-u.control.queue)
+	burstTime := max(minBurstTime, u.control.target-u.control.queue)
 	u.tokens = min(u.tokens+rate*now.Sub(u.filled).Seconds(), max(minBurst, rate*burstTime.Seconds()))
 	u.filled = now
 	quantum := max(minTake, rate*takeTime.Seconds())
@@ -101,7 +101,7 @@ func (u *uplink) read(now time.Time) (r reading) {
 	losing := 0
 	for p := range u.paths {
 		g := p.glance(now)
-		r.sent += g.sent
+		r.sent, r.got = r.sent+g.sent, r.got+g.got
 		if !g.fresh {
 			continue
 		}

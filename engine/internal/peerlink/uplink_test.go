@@ -22,6 +22,8 @@ type bottleneck struct {
 	recent []time.Duration // queues of the last round trip: what is measured is that old
 	got    float64         // bytes of ours delivered
 	lost   float64
+
+	received float64 // bytes from peers for each one sent
 }
 
 // simulated is one of our links.
@@ -72,6 +74,7 @@ func (b *bottleneck) run(d time.Duration, rival func(*bottleneck) float64) (shar
 			}
 			ours += float64(n)
 			l.state.sentBytes += uint64(n)
+			l.state.gotBytes += uint64(b.received * float64(n))
 			l.state.sentPackets += uint64(n+1399) / 1400
 			l.sentAt = b.now
 			b.turn++
@@ -133,7 +136,7 @@ func TestIdleLinkIsUsed(t *testing.T) {
 					t.Errorf("%v Mbit/s, %s away, noise %s: uses %.0f%% of an idle link; want 80%%", mbit, delay, noise, 100*share)
 				}
 				// What a change does is seen a round trip later, so that the queue swings the more the farther it is.
-				if most := targetQueue + 5*time.Millisecond + delay/20; queue > most {
+				if most := givingQueue + 5*time.Millisecond + delay/20; queue > most {
 					t.Errorf("%v Mbit/s, %s away, noise %s: queue of %s; want at most %s", mbit, delay, noise, queue, most)
 				}
 			}
@@ -179,7 +182,7 @@ func TestQueueDoesNotCreepUp(t *testing.T) {
 	link := newBottleneck(20, 20*time.Millisecond, 2*time.Second)
 	share, queue := link.run(5*time.Minute, nobody)
 	_, last := link.run(time.Minute, nobody)
-	if last > targetQueue+10*time.Millisecond || share < 0.8 {
+	if last > givingQueue+10*time.Millisecond || share < 0.8 {
 		t.Errorf("queue of %s in the sixth minute (mean of the first five %s), %.0f%% used", last, queue, 100*share)
 	}
 }
@@ -190,13 +193,34 @@ func TestManyLinksAreAsOne(t *testing.T) {
 		link := newBottleneck(mbit, 30*time.Millisecond, 250*time.Millisecond)
 		link.connect(12)
 		link.run(5*time.Second, nobody)
-		if share, queue := link.run(15*time.Second, nobody); share < 0.8 || queue > targetQueue+5*time.Millisecond {
-			t.Errorf("%v Mbit/s: %.0f%% used at a queue of %s; want 80%% and %s", mbit, 100*share, queue, targetQueue)
+		if share, queue := link.run(15*time.Second, nobody); share < 0.8 || queue > givingQueue+5*time.Millisecond {
+			t.Errorf("%v Mbit/s: %.0f%% used at a queue of %s; want 80%% and %s", mbit, 100*share, queue, givingQueue)
 		}
 		link.run(3*time.Second, loadedUser)
 		if share, _ := link.run(15*time.Second, loadedUser); share > 0.1 {
 			t.Errorf("%v Mbit/s: %.0f%% beside the user's upload; want 10%%", mbit, 100*share)
 		}
+	}
+}
+
+// Who downloads from the same peers may fill a longer queue, and no longer than the download lasts.
+func TestWhoExchangesMayQueueLonger(t *testing.T) {
+	link := newBottleneck(10, 30*time.Millisecond, 250*time.Millisecond)
+	link.connect(3)
+	link.received = 0.05 // acknowledgements
+	link.run(10*time.Second, nobody)
+	if _, queue := link.run(10*time.Second, nobody); queue > givingQueue+5*time.Millisecond {
+		t.Errorf("queue of %s while giving; want %s", queue, givingQueue)
+	}
+	link.received = 0.8
+	link.run(10*time.Second, nobody)
+	if _, queue := link.run(10*time.Second, nobody); queue < givingQueue+10*time.Millisecond || queue > exchangeQueue+5*time.Millisecond {
+		t.Errorf("queue of %s while exchanging; want %s", queue, exchangeQueue)
+	}
+	link.received = 0.05
+	link.run(10*time.Second, nobody)
+	if _, queue := link.run(10*time.Second, nobody); queue > givingQueue+5*time.Millisecond {
+		t.Errorf("queue of %s after the download; want %s", queue, givingQueue)
 	}
 }
 
@@ -208,8 +232,8 @@ func TestLatecomersDoNotLengthenTheQueue(t *testing.T) {
 		link.run(7*time.Second, nobody)
 		link.connect(1)
 	}
-	if _, queue := link.run(20*time.Second, nobody); queue > targetQueue+5*time.Millisecond {
-		t.Errorf("queue of %s; target %s", queue, targetQueue)
+	if _, queue := link.run(20*time.Second, nobody); queue > givingQueue+5*time.Millisecond {
+		t.Errorf("queue of %s; target %s", queue, givingQueue)
 	}
 }
 
@@ -221,8 +245,8 @@ func TestSlowPeersDoNotHoldOthersBack(t *testing.T) {
 	for _, l := range link.links[:3] {
 		l.beyond = 200 * time.Millisecond
 	}
-	if share, queue := link.run(15*time.Second, nobody); share < 0.8 || queue > targetQueue+5*time.Millisecond {
-		t.Errorf("%.0f%% used at a queue of %s; want 80%% and %s", 100*share, queue, targetQueue)
+	if share, queue := link.run(15*time.Second, nobody); share < 0.8 || queue > givingQueue+5*time.Millisecond {
+		t.Errorf("%.0f%% used at a queue of %s; want 80%% and %s", 100*share, queue, givingQueue)
 	}
 }
 
@@ -246,7 +270,7 @@ func TestUplinkKeepsToTheRate(t *testing.T) {
 		t.Errorf("%.2f of the rate in a second", ratio)
 	}
 	now = now.Add(time.Hour)
-	if n, _ := u.grant(now, p, 1<<30); float64(n) > startRate*targetQueue.Seconds() {
+	if n, _ := u.grant(now, p, 1<<30); float64(n) > startRate*givingQueue.Seconds() {
 		t.Errorf("a burst of %d bytes after a pause", n)
 	}
 }
