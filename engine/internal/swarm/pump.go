@@ -1,6 +1,8 @@
 package swarm
 
 import (
+	"cmp"
+	"slices"
 	"time"
 )
 
@@ -150,7 +152,8 @@ func (s *Swarm) creditPiece(i int) map[PeerID]int64 {
 
 // rejected notes that the hash of piece i does not fit. Who alone sent it is banned. Among several the
 // library finds the guilty once it knows the right bytes; until then, whoever has only ever had part in
-// bad pieces is disconnected after the second, lest it spoil every attempt.
+// bad pieces is disconnected after the second, lest it spoil every attempt. Where that is all of them, most are
+// honest: then one goes, and only after the fourth, so that the others can clear themselves.
 func (s *Swarm) rejected(i int) {
 	s.mu.Lock()
 	links := map[*link]bool{}
@@ -170,6 +173,13 @@ func (s *Swarm) rejected(i int) {
 	for l := range links {
 		if l.bad++; l.bad >= 2 && l.good == 0 {
 			suspects = append(suspects, l)
+		}
+	}
+	if len(links) > 1 && len(suspects) == len(links) {
+		worst := slices.MaxFunc(suspects, func(a, b *link) int { return cmp.Compare(a.bad, b.bad) })
+		suspects = nil
+		if worst.bad >= 4 {
+			suspects = []*link{worst}
 		}
 	}
 	s.mu.Unlock()
