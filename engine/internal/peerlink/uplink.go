@@ -68,7 +68,7 @@ func (u *uplink) grant(now time.Time, p *path, want int) (n int, wait time.Durat
 	if least := min(float64(want), quantum); u.tokens < least {
 		return 0, min(maxPause, time.Duration((least-u.tokens)/rate*float64(time.Second))+time.Millisecond)
 	}
-	n = int(min(float64(want), max(u.tokens, minTake)))
+	n = int(min(float64(want), u.tokens))
 	if len(u.paths) > 1 { // others may wait for their turn
 		n = int(min(float64(n), quantum))
 	}
