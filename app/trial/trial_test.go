@@ -15,6 +15,7 @@ import (
 
 	"github.com/tributary-dl/tributary/app/arena"
 	"github.com/tributary-dl/tributary/app/lab"
+	"github.com/tributary-dl/tributary/app/scenario"
 )
 
 // tiny is over in two seconds, and needs edge and peers for that.
@@ -76,9 +77,52 @@ func checkResults(t *testing.T, folder string) {
 	if r := o.of("curl"); len(r) == 1 && (r[0].Figures["offload"] > 0.01 || r[0].Figures["completed"] != 1) {
 		t.Errorf("curl: %v; want all from the edge", r[0].Figures)
 	}
+	table, err := os.ReadFile(filepath.Join(folder, tableName))
+	if err != nil || !strings.Contains(string(table), "\n| tiny |") {
+		t.Errorf("table: %q, %v; want a row for the scenario", table, err)
+	}
+	if figures["cpu_s"] <= 0 || figures["edge_cpu_s"] <= 0 || figures["cpu_ms_per_mb"] <= 0 {
+		t.Errorf("figures %v; want the processor time that the programs took", figures)
+	}
 	page, err := os.ReadFile(filepath.Join(folder, pageName))
 	if err != nil || !strings.Contains(string(page), "<svg") || !strings.Contains(string(page), "tiny") {
 		t.Errorf("page: %d bytes, %v; want one with a plot", len(page), err)
+	}
+}
+
+func TestSpread(t *testing.T) {
+	for want, list := range map[string][]float64{"–": nil, "2": {2}, "2 [1–3.5]": {1, 3.5, 2}} {
+		if got := spread(list, number); got != want {
+			t.Errorf("spread(%v) = %q; want %q", list, got, want)
+		}
+	}
+}
+
+// The row that goes into RESULTS.md says how many runs count, and above it stands that they were slower than real.
+func TestMarkdown(t *testing.T) {
+	bound := 1.1
+	result := func(name, void string, seconds float64) *arena.Result {
+		return &arena.Result{Contestant: name, Void: void, Limits: scenario.Limits{Offload: 0.5},
+			Figures: map[string]float64{"last_s": seconds, "time_over_limit": seconds / 10, "offload": 0.4}}
+	}
+	o := Outcome{
+		Scenario: scenario.Scenario{Name: "x", Goals: []scenario.Goal{{Figure: "time_over_limit", AtMost: &bound}}},
+		Results: []*arena.Result{result(arena.Ours, "", 10), result(arena.Ours, "busy", 99), result(arena.Ours, "", 13), result(arena.Ours, "", 12),
+			result("curl", "", 20)},
+	}
+	o.judge()
+	r := report{Slower: 2, Outcomes: []Outcome{o}}
+	got := r.markdown()
+	for _, want := range []string{
+		"PLAYED 2 TIMES SLOWER",
+		"\n| x | 12 [10–13] | 1.2 [1–1.3] | 40.0% [40.0%–40.0%] (50) | – | – | – | – | 3 of 4 | MISSED: time_over_limit 1.2 [1–1.3] (≤ 1.1) | curl 20 s at 40.0% |\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("markdown() = %s\nwant %s in it", got, want)
+		}
+	}
+	if r.Slower = 1; strings.Contains(r.markdown(), "SLOWER") {
+		t.Error("what was played at its own pace is called slower")
 	}
 }
 
