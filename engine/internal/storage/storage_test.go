@@ -69,7 +69,7 @@ type bench struct {
 	t      testing.TB
 	dir    string
 	marks  *marks
-	failed chan error // what Failed was told
+	failed chan error // what Failed was told, as much as there is room for: it must not wait
 }
 
 func newBench(t testing.TB) *bench {
@@ -77,7 +77,12 @@ func newBench(t testing.TB) *bench {
 	b.Committer = NewCommitter(Config{
 		Marker: b.marks,
 		Log:    slog.New(slog.NewTextHandler(t.Output(), nil)),
-		Failed: func(_ string, err error) { b.failed <- err },
+		Failed: func(_ string, err error) {
+			select {
+			case b.failed <- err:
+			default:
+			}
+		},
 	})
 	t.Cleanup(func() { b.Committer.Close(context.Background()) })
 	return b

@@ -52,12 +52,15 @@ func TestSharingIsSwitchedAtOnce(t *testing.T) {
 			t.Fatalf("received %d bytes", n)
 		}
 		seeder.SetUpload(everybody)
-		time.Sleep(time.Second)
+		time.Sleep(time.Second + 5*time.Millisecond) // between two blocks of the limiter: one under way would cut the link off
 		if n := leecher.Totals().Received; n < 800<<10 || n > 1200<<10 {
 			t.Errorf("received %d bytes in a second of 1 MiB/s", n)
 		}
 		seeder.SetUpload(func(PeerID) bool { return false })
 		synctest.Wait()
+		if got := len(seeder.Peers()); got != 1 {
+			t.Fatalf("%d peers are left; want 1, as no block was under way", got)
+		}
 		before := leecher.Totals().Received
 		time.Sleep(time.Minute)
 		if n := leecher.Totals().Received - before; n != 0 {
