@@ -1,12 +1,14 @@
 package session
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -40,10 +42,48 @@ func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) 
 	near, far := net.Pipe()
 	select {
 	case l.conns <- far:
-		return near, nil
+		return newRoomy(near), nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+// roomy is an end of a pipe whose writes do not wait for the reader, as on a network. Without it both ends' farewells
+// would wait for each other, and in a bubble, where somebody waits for a lock meanwhile, time would stand still.
+type roomy struct {
+	net.Conn
+	writes chan []byte
+	closed chan struct{}
+	once   sync.Once
+}
+
+func newRoomy(c net.Conn) *roomy {
+	r := &roomy{Conn: c, writes: make(chan []byte, 64), closed: make(chan struct{})}
+	go func() {
+		for {
+			select {
+			case b := <-r.writes:
+				_, _ = c.Write(b) // it fails only when the pipe is closed, which closes r too
+			case <-r.closed:
+				return
+			}
+		}
+	}()
+	return r
+}
+
+func (r *roomy) Write(b []byte) (int, error) {
+	select {
+	case r.writes <- bytes.Clone(b):
+		return len(b), nil
+	case <-r.closed:
+		return 0, net.ErrClosed
+	}
+}
+
+func (r *roomy) Close() error {
+	r.once.Do(func() { close(r.closed) })
+	return r.Conn.Close()
 }
 
 // A node that dies without a word leaves a connection that looks alive. Only silence tells.
