@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// What one source may ask. A client sends a handful of requests when its network changes; a whole
-// building behind one address still fits.
+// What one source may ask. A client sends a handful of requests when its network changes, and up to ten a second while it
+// uploads to peers whose lines are full; a household of those fits, and so does a whole building of the others.
 const (
-	perSecond = 20
+	perSecond = 50
 	burst     = 100
 	buckets   = 8192
 )

@@ -264,7 +264,7 @@ func (a *actor) look(t *transfer, now time.Time) {
 		t.tracedAt = now
 		e, p, _ := t.meter.rates(meterWindow)
 		a.log.Debug("pace", "allowance", math.Min(t.allowance, 1e12), "edge", int64(e), "peers", int64(p), "connected", totals.Peers,
-			"delivering", totals.Delivering, "claims", t.claims, "left", t.left)
+			"delivering", totals.Delivering, "claims", t.claims, "left", t.left, "wasted", a.rec.Wasted, "by_peers", totals.Wasted)
 	}
 	t.heldBack.Store(t.allowance < hybrid.Unlimited)
 	if t.allowance >= hybrid.Unlimited || t.allowance <= 0 {

@@ -26,7 +26,8 @@ type controller struct {
 
 // reading is what the paths of all links have shown in one interval.
 type reading struct {
-	queue time.Duration // that packets wait in front of the narrowest hop
+	queue time.Duration // that packets wait in front of our own line
+	seen  time.Duration // that packets to peers wait anywhere; what we think to be the peers' may yet be ours
 	sent  uint64        // bytes since the last reading
 	got   uint64        // bytes that the same peers sent
 	lossy bool          // more than the odd packet was lost
@@ -81,7 +82,7 @@ func (c *controller) update(now time.Time, r reading) {
 	elapsed := now.Sub(c.at).Seconds()
 	c.at = now
 	c.aim(r)
-	if elapsed <= 0 || c.drain(now, r.queue) {
+	if elapsed <= 0 || c.drain(now, r.seen) {
 		return
 	}
 	sent := float64(r.sent) / elapsed
@@ -96,8 +97,8 @@ func (c *controller) update(now time.Time, r reading) {
 		c.empty = 0
 	}
 
-	// Loss without a queue is left to QUIC's own congestion control.
-	switch lossy := room < 0.9 && r.lossy; {
+	// Loss without a queue, or in that of a peer's line, is left to QUIC's own congestion control.
+	switch lossy := room < 0.9 && r.seen < r.queue+soundingNoise && r.lossy; {
 	case room < 0 || lossy:
 		c.startup = false
 		factor := 1 + max(-mostCut, cutGain*room)

@@ -131,6 +131,7 @@ func newEndpoint(cfg Config, udp net.PacketConn, local func() addresses) (*Endpo
 		VerifySourceAddress: func(net.Addr) bool { return !handshakes.Allow() },
 	}
 	e.stun = newSTUNMux(e.transport.WriteTo, rate.NewLimiter(stunPacketsPerSecond, stunBurst))
+	e.uplink.sounding.send = e.sound
 	if e.listener, err = e.transport.Listen(e.acceptTLS(), quicConfig()); err != nil {
 		e.cancel()
 		return nil, fmt.Errorf("listen for peers: %w", errors.Join(err, e.transport.Close()))

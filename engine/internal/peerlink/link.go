@@ -147,7 +147,9 @@ func (l *Link) granted(want int) (int, error) {
 	}
 	defer func() { <-u.turn }()
 	for {
-		n, wait := u.grant(time.Now(), l.way, want)
+		now := time.Now()
+		n, wait := u.grant(now, l.way, want)
+		u.sound(now)
 		if n > 0 {
 			return n, nil
 		}

@@ -162,3 +162,10 @@ func (e *Endpoint) publicAddress(ctx context.Context) netip.AddrPort {
 	}
 	return public
 }
+
+// sound asks the STUN server, if one is known, so that the way to it can be timed.
+func (e *Endpoint) sound(answered func()) {
+	if servers, _, _ := e.public.get(); len(servers) > 0 {
+		e.stun.sound(servers[0], answered)
+	}
+}

@@ -164,7 +164,40 @@ func TestDetect(t *testing.T) {
 	}
 }
 
-// The public address is asked for again only when a NAT might have forgotten it.
+// Our own line is sounded at the STUN server; where nobody answers, nothing is claimed of it.
+func TestSoundings(t *testing.T) {
+	for kind, answered := range map[string]bool{"portcone": true, "blocked": false} {
+		t.Run(kind, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				in := newInternet(t)
+				listen := in.host(kind)
+				defer in.start()()
+				h := listen()
+				s := &h.uplink.sounding
+				s.ask(time.Now()) // before there is a server
+				if _, err := h.Detect(t.Context(), stunPorts, false); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(soundingLost)
+				for range 3 {
+					s.ask(time.Now())
+					time.Sleep(soundingEvery)
+				}
+				if queue, _, ok := s.last(time.Now()); ok != answered || queue != 0 {
+					t.Errorf("queue of %s, known %v; want none, known %v", queue, ok, answered)
+				}
+				if s.rtt != 2*oneWay && answered {
+					t.Errorf("round trip of %s; want %s", s.rtt, 2*oneWay)
+				}
+				time.Sleep(2 * soundingLife)
+				if _, _, ok := s.last(time.Now()); ok {
+					t.Error("an old answer is believed")
+				}
+			})
+		})
+	}
+}
+
 // A control plane may not have this device ask in the user's own network.
 func TestPrivateSTUNServersAreNotAsked(t *testing.T) {
 	e := listen(t, nil)
@@ -175,6 +208,7 @@ func TestPrivateSTUNServersAreNotAsked(t *testing.T) {
 	}
 }
 
+// The public address is asked for again only when a NAT might have forgotten it.
 func TestPublicAddressIsRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newInternet(t)

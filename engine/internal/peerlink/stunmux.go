@@ -23,12 +23,14 @@ type stunMux struct {
 	mu      sync.Mutex // guards what follows, and the fields of agentSocket that say so
 	queries map[transaction]query
 	agents  map[string]*agentSocket // by local ufrag
+	sounded transaction             // the last request of sound
 }
 
 type query struct {
 	server netip.AddrPort
 	other  bool                // the answer comes from another port of the server
 	answer chan netip.AddrPort // has room for one
+	heard  func()              // in place of answer; called with mux.mu held
 }
 
 func newSTUNMux(write func([]byte, net.Addr) (int, error), bucket *rate.Limiter) *stunMux {
@@ -56,6 +58,11 @@ func (m *stunMux) receive(packet []byte, from net.Addr) {
 	}
 	if q, ok := m.queries[message.id]; ok {
 		if q.expects(source) && message.mapped.IsValid() {
+			if q.heard != nil {
+				delete(m.queries, message.id)
+				q.heard()
+				return
+			}
 			select {
 			case q.answer <- message.mapped:
 			default: // the answer to a retransmission
@@ -106,6 +113,17 @@ func (m *stunMux) hearsOtherPort(ctx context.Context, server netip.AddrPort) boo
 	packet, id := newOtherPortRequest()
 	_, err := m.exchange(ctx, packet, id, query{server: server, other: true}, 3)
 	return err == nil
+}
+
+// sound sends one request and has heard called when its answer comes. The one before, if it has not been answered, is given up:
+// the caller sends one after the other.
+func (m *stunMux) sound(server netip.AddrPort, heard func()) {
+	packet, id := newBindingRequest()
+	m.mu.Lock()
+	delete(m.queries, m.sounded)
+	m.queries[id], m.sounded = query{server: server, heard: heard}, id
+	m.mu.Unlock()
+	_, _ = m.send(packet, net.UDPAddrFromAddrPort(server)) // what does not leave is not answered
 }
 
 // exchange sends a request until its answer comes.

@@ -14,10 +14,15 @@ import (
 type uplink struct {
 	turn chan struct{} // room for one: the link that is granted bytes next. Go lets those who wait in in their order
 
+	sounding sounding // has its own lock
+
 	mu      sync.Mutex // guards what follows
 	paths   map[*path]struct{}
 	control *controller
-	rtt     time.Duration // of the last reading
+	rtt     time.Duration    // of the last reading
+	doubt   bool             // the next interval needs a sounding
+	theirs  [3]time.Duration // queue that paths showed and the last soundings did not, the newest first
+	sounded time.Time        // when the newest of them came
 	looked  time.Time
 	tokens  float64 // bytes
 	filled  time.Time
@@ -38,7 +43,7 @@ const (
 )
 
 func newUplink(now time.Time) *uplink {
-	return &uplink{turn: make(chan struct{}, 1), paths: map[*path]struct{}{}, control: newController(now), tokens: minBurst, filled: now}
+	return &uplink{turn: make(chan struct{}, 1), paths: map[*path]struct{}{}, control: newController(now), doubt: true, tokens: minBurst, filled: now}
 }
 
 func (u *uplink) join(p *path) {
@@ -89,13 +94,43 @@ func (u *uplink) observe(now time.Time) {
 		}
 	}
 	if age >= interval {
-		u.control.update(now, u.read(now))
+		r := u.read(now)
+		u.control.update(now, r)
+		u.doubt = r.seen > soundingNoise || now.Before(u.control.drainEnd) || u.sounding.due(now)
 	}
+}
+
+// sound has our own line measured where that may tell more than the paths do. The caller has the turn.
+func (u *uplink) sound(now time.Time) {
+	u.mu.Lock()
+	doubt := u.doubt
+	u.doubt = false
+	u.mu.Unlock()
+	if doubt {
+		u.sounding.ask(now)
+	}
+}
+
+// beyond is how much of a queue that the paths show is in front of the peers' lines: the least that the last soundings leave
+// unexplained. What the paths show anew is thus ours until soundings say otherwise, and somebody else's traffic in our line is
+// answered at once. u.mu is held.
+func (u *uplink) beyond(now time.Time, seen time.Duration) time.Duration {
+	own, heard, ok := u.sounding.last(now)
+	if !ok {
+		u.theirs = [3]time.Duration{}
+		return 0
+	}
+	if heard != u.sounded {
+		u.sounded = heard
+		u.theirs = [3]time.Duration{max(0, seen-own-soundingNoise), u.theirs[0], u.theirs[1]}
+	}
+	return slices.Min(u.theirs[:])
 }
 
 // read sums up what the paths have shown. The queue is that of the lower quarter: what is in front of our own line all
 // see, and what only a few see is on their peers' side, where QUIC's congestion control answers it, or in a busy machine. It is
-// not the very shortest, because a link that met while there was a queue takes that for the path's own delay. u.mu is held.
+// not the very shortest, because a link that met while there was a queue takes that for the path's own delay. What is in front of
+// all peers' lines is taken off. u.mu is held.
 func (u *uplink) read(now time.Time) (r reading) {
 	var seen []glance
 	losing := 0
@@ -111,12 +146,13 @@ func (u *uplink) read(now time.Time) (r reading) {
 		}
 	}
 	if len(seen) == 0 {
-		r.queue = u.control.queue
+		r.queue, r.seen = u.control.queue, u.control.queue
 		return r
 	}
 	slices.SortFunc(seen, func(a, b glance) int { return cmp.Compare(a.queue, b.queue) })
 	low := seen[(len(seen)-1)/4]
-	r.queue, u.rtt = low.queue, low.rtt
+	r.queue, r.seen, u.rtt = low.queue, low.queue, low.rtt
+	r.queue = max(0, r.queue-u.beyond(now, low.queue))
 	r.lossy = 2*losing > len(seen)
 	return r
 }

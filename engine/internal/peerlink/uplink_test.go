@@ -24,7 +24,13 @@ type bottleneck struct {
 	lost   float64
 
 	received float64 // bytes from peers for each one sent
+
+	server  bool // a STUN server answers
+	answers []answer
 }
+
+// answer is what the STUN server will have said to a question.
+type answer struct{ asked, due time.Time }
 
 // simulated is one of our links.
 type simulated struct {
@@ -39,6 +45,11 @@ const step = time.Millisecond
 func newBottleneck(mbit float64, delay, buffer time.Duration) *bottleneck {
 	b := &bottleneck{capacity: mbit * 1e6 / 8, delay: delay, buffer: buffer, now: time.Unix(1_000_000_003, 0)}
 	b.uplink = newUplink(b.now)
+	b.uplink.sounding.send = func(func()) {
+		if b.server {
+			b.answers = append(b.answers, answer{b.now, b.now.Add(b.delay + b.waiting() + b.noise)})
+		}
+	}
 	b.connect(1)
 	return b
 }
@@ -69,6 +80,7 @@ func (b *bottleneck) run(d time.Duration, rival func(*bottleneck) float64) (shar
 		for {
 			l := b.links[b.turn%len(b.links)]
 			n, _ := b.uplink.grant(b.now, l.path, 64<<10)
+			b.uplink.sound(b.now)
 			if n == 0 || ours > 4*b.capacity*step.Seconds()+1e6 { // no faster than a stream's window lets it
 				break
 			}
@@ -91,6 +103,10 @@ func (b *bottleneck) run(d time.Duration, rival func(*bottleneck) float64) (shar
 		}
 		sum += b.waiting()
 		b.measure()
+		for len(b.answers) > 0 && !b.now.Before(b.answers[0].due) {
+			b.uplink.sounding.answer(b.answers[0].asked, b.now)
+			b.answers = b.answers[1:]
+		}
 	}
 	return b.got / (b.capacity * d.Seconds()), sum / time.Duration(steps)
 }
@@ -247,6 +263,39 @@ func TestSlowPeersDoNotHoldOthersBack(t *testing.T) {
 	}
 	if share, queue := link.run(15*time.Second, nobody); share < 0.8 || queue > givingQueue+5*time.Millisecond {
 		t.Errorf("%.0f%% used at a queue of %s; want 80%% and %s", 100*share, queue, givingQueue)
+	}
+}
+
+// Who downloads fills his own line, by an edge or by whatever. That slows nobody down who gives, and his own line still has a
+// short queue, yields to its user, and keeps doing so for many minutes.
+func TestQueueOfPeersDoesNotHoldUsBack(t *testing.T) {
+	for _, links := range []int{1, 3} {
+		link := newBottleneck(10, 30*time.Millisecond, 500*time.Millisecond)
+		link.server = true
+		link.connect(links - 1)
+		link.run(time.Second, nobody)
+		for _, l := range link.links {
+			l.beyond = 80 * time.Millisecond
+		}
+		link.run(5*time.Second, nobody)
+		for minute := range 6 {
+			if share, queue := link.run(time.Minute, nobody); share < 0.8 || queue > givingQueue+5*time.Millisecond {
+				t.Errorf("%d links, minute %d: %.0f%% used at a queue of %s; want 80%% and %s", links, minute, 100*share, queue, givingQueue)
+			}
+		}
+		link.run(3*time.Second, loadedUser)
+		if share, _ := link.run(15*time.Second, loadedUser); share > 0.1 {
+			t.Errorf("%d links: %.0f%% beside the user's upload; want 10%%", links, 100*share)
+		}
+		link.run(3*time.Second, nobody)
+		if share, _ := link.run(10*time.Second, nobody); share < 0.8 {
+			t.Errorf("%d links: %.0f%% after the user's upload; want 80%%", links, 100*share)
+		}
+		link.server = false // its answers end
+		link.run(3*time.Second, nobody)
+		if share, _ := link.run(15*time.Second, loadedUser); share > 0.1 {
+			t.Errorf("%d links, nobody answers: %.0f%% beside the user's upload; want 10%%", links, 100*share)
+		}
 	}
 }
 
