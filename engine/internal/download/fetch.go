@@ -14,6 +14,10 @@ import (
 // maxWrong is how many pieces with a wrong hash an edge may send before the download stops trying.
 const maxWrong = 3
 
+// errKeptWrong is a piece of which peers gave the beginning and an edge the rest, and whose hash is not the manifest's. Nobody can
+// say whose fault it is.
+var errKeptWrong = errors.New("peers' bytes and the edge's do not make the piece")
+
 // errWrongBytes is a piece from an edge whose hash is not the manifest's.
 var errWrongBytes = errors.New("the bytes do not match the publisher's hashes")
 
@@ -23,12 +27,13 @@ type request struct {
 	source *edge.Source
 	file   *storage.Object
 	geo    geometry
-	verify func(int, []byte) bool // nil: nothing to verify against
-	landed func(i int)            // called for each piece that has been verified and written
+	verify func(int, []byte) bool  // nil: nothing to verify against
+	landed func(i int, kept int64) // called for each piece that has been verified and written
 
 	piece  int    // being filled
 	buffer []byte // room for a piece
-	filled int    // bytes of it that are there
+	filled int    // bytes of it that are there, or on the disk
+	kept   int    // of these: on the disk, from peers; no hash has confirmed them
 
 	dropped bool // peers were sooner; owned by the actor
 }
@@ -37,14 +42,17 @@ type request struct {
 func (a *actor) fetch(t *transfer, run hybrid.Run) {
 	d := a.handle
 	r := &request{run: run, source: t.source, file: a.file, geo: t.geo, verify: a.verifier(), piece: run.First,
-		landed: func(i int) {
-			d.post(func(a *actor) { a.pieceFromEdge(t, i); a.finishIfDone(t) })
+		landed: func(i int, kept int64) {
+			d.post(func(a *actor) { a.pieceFromEdge(t, i, kept); a.finishIfDone(t) })
 		}}
+	if run.Skip < t.geo.size(run.First) && !t.whole[run.First] {
+		r.kept = int(run.Skip)
+	}
 	if prefix, ok := t.prefixes[run.First]; ok {
 		delete(t.prefixes, run.First)
-		r.buffer, r.filled = prefix[:cap(prefix)], len(prefix)
+		r.buffer, r.filled, r.kept = prefix[:cap(prefix)], len(prefix), 0
 	} else {
-		r.buffer = t.buffer()
+		r.buffer, r.filled = t.buffer(), r.kept
 	}
 	ctx, cancel := context.WithCancel(t.act.ctx)
 	t.requests[r] = cancel
@@ -84,15 +92,23 @@ func (r *request) do(ctx context.Context) error {
 func (r *request) land(k int, from []string) error {
 	i := r.run.First + k
 	piece := r.buffer[:r.geo.size(i)]
+	if r.kept > 0 {
+		if _, err := r.file.ReadAt(piece[:r.kept], i, 0); err != nil {
+			return &diskError{err}
+		}
+	}
 	if r.verify != nil && !r.verify(i, piece) {
+		if r.kept > 0 {
+			return errKeptWrong
+		}
 		r.source.Distrust(from)
 		return errWrongBytes
 	}
 	if err := r.file.WritePiece(i, piece); err != nil {
 		return &diskError{err}
 	}
-	r.landed(i)
-	r.piece++
+	r.landed(i, int64(r.kept))
+	r.piece, r.kept = r.piece+1, 0
 	return nil
 }
 
@@ -116,11 +132,15 @@ func (a *actor) fetched(t *transfer, r *request, err error) {
 	case err == nil || r.dropped:
 		a.keepPrefix(t, r)
 		a.askOn(t)
+	case errors.Is(err, errKeptWrong):
+		t.whole[r.piece] = true
+		a.dropBuffer(t, r)
+		a.askOn(t)
 	case errors.Is(err, errWrongBytes):
 		t.buffers = append(t.buffers, r.buffer)
 		a.wrongBytes(t, t.geo.size(r.piece))
 	case isDiskError(err):
-		a.rec.Wasted += int64(r.filled)
+		a.rec.Wasted += int64(r.filled - r.kept)
 		a.trouble(diskTrouble(err))
 	default:
 		a.keepPrefix(t, r)
@@ -130,11 +150,16 @@ func (a *actor) fetched(t *transfer, r *request, err error) {
 
 // keepPrefix keeps the beginning of a piece whose request broke off, or the buffer for the next request.
 func (a *actor) keepPrefix(t *transfer, r *request) {
-	if r.filled > 0 && r.piece < len(t.done) && !t.done[r.piece] && len(t.prefixes) < keptPrefixes && t.prefixes[r.piece] == nil {
+	if r.filled > 0 && r.kept == 0 && r.piece < len(t.done) && !t.done[r.piece] && len(t.prefixes) < keptPrefixes && t.prefixes[r.piece] == nil {
 		t.prefixes[r.piece] = r.buffer[:r.filled]
 		return
 	}
-	a.rec.Wasted += int64(r.filled)
+	a.dropBuffer(t, r)
+}
+
+// dropBuffer counts what the edge sent of an unfinished piece as wasted.
+func (a *actor) dropBuffer(t *transfer, r *request) {
+	a.rec.Wasted += int64(r.filled - r.kept)
 	t.buffers = append(t.buffers, r.buffer)
 }
 
@@ -305,7 +330,7 @@ func (a *actor) streamed(t *transfer, i int, n int64) {
 	t.left--
 	a.rec.FromEdge += n
 	if t.swarm != nil {
-		t.swarm.Done(i)
+		t.swarm.Done(i, 0)
 	}
 }
 

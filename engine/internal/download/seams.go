@@ -112,7 +112,7 @@ type Swarm interface {
 	Availability(dst []uint16) []uint16
 	Neighbours() Neighbours
 	Fetch(pieces []bool) // from outside the LAN, while neighbours in it fetch the others; nil: all
-	Done(i int)
+	Done(i int, kept int64)
 	Totals() Totals
 	Sources() []api.Source
 	Seek(bool)                 // look for peers, or not any more

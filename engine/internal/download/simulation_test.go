@@ -193,6 +193,43 @@ func TestAllPeersFreezeAtHalf(t *testing.T) {
 	})
 }
 
+// What peers have delivered of a piece stays when the edge is asked for the rest of it. If it is wrong, the edge sends the
+// whole piece and is not blamed.
+func TestBeginningsOfPiecesAreKept(t *testing.T) {
+	for name, spoils := range map[string]func(int) bool{"right": nil, "wrong": everything} {
+		t.Run(name, func(t *testing.T) {
+			simulate(t, 8*mib, 10*mib, 2*mib, protocol.ModeSpeed, func(t *testing.T, w *world) {
+				var peers []*peer
+				for range 6 {
+					p := w.crowd.add(t, w.object, mib/8, everything) // a piece in two seconds
+					p.mem.spoils = spoils
+					peers = append(peers, p)
+				}
+				w.start(record(edgeURL))
+				w.wait("something", func(s api.Download) bool { return s.VerifiedBytes > 0 })
+				time.Sleep(1200 * time.Millisecond)
+				for _, p := range peers {
+					p.freeze()
+				}
+				s := w.complete(t)
+				pieces := s.BytesFromPeers % (256 << 10) // 0: only whole ones
+				if kept := pieces != 0; kept != (spoils == nil) {
+					t.Errorf("%d bytes from peers: kept beginnings %v", s.BytesFromPeers, kept)
+				}
+				detail, err := w.download.Detail(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, e := range detail.Timeline {
+					if e.Say.Code == api.SayEdgeWrongBytes || e.Say.Code == api.SayServerFailed {
+						t.Errorf("the edge is blamed: %+v", e)
+					}
+				}
+			})
+		})
+	}
+}
+
 func TestEdgeDiesAtHalf(t *testing.T) {
 	simulate(t, 32*mib, 10*mib, 4*mib, protocol.ModeSpeed, func(t *testing.T, w *world) {
 		w.crowd.add(t, w.object, 4*mib, everything)

@@ -71,6 +71,7 @@ type transfer struct {
 	allowance float64
 	heldBack  atomic.Bool    // allowance is less than the edge would give
 	prefixes  map[int][]byte // beginnings of pieces whose request broke off
+	whole     map[int]bool   // pieces that peers' beginning and an edge's rest did not make
 
 	edgeSeen  int64     // bytes from all edges
 	edgeMoved time.Time // when they last became more, or nothing was asked for
@@ -91,7 +92,7 @@ func (a *actor) beginTransfer(act *activity, now time.Time) {
 	n := geo.pieces()
 	t := &transfer{act: act, began: now, geo: geo, pieces: make([]hybrid.Piece, n), done: make([]bool, n), origin: make([]byte, n),
 		mine: make([]bool, n), progress: make([]swarm.PieceProgress, n), touched: make([]time.Duration, n), firstCame: make([]time.Duration, n), left: n, allowance: hybrid.Unlimited,
-		prefixes: map[int][]byte{}, requests: map[*request]context.CancelFunc{}, savedAt: now, reported: now}
+		prefixes: map[int][]byte{}, whole: map[int]bool{}, requests: map[*request]context.CancelFunc{}, savedAt: now, reported: now}
 	act.transfer = t
 	for i := range n {
 		t.origin[i] = api.PieceMissing
@@ -314,7 +315,7 @@ func (t *transfer) refreshPieces(elapsed time.Duration) {
 		if p.Received == 0 {
 			t.firstCame[i] = elapsed
 		}
-		p.Outstanding, p.Received, p.Idle, p.Age = now.Outstanding, now.Received, elapsed-t.touched[i], elapsed-t.firstCame[i]
+		p.Outstanding, p.Received, p.Prefix, p.Idle, p.Age = now.Outstanding, now.Received, now.Prefix, elapsed-t.touched[i], elapsed-t.firstCame[i]
 		if i < len(t.holders) {
 			p.Holders = int(t.holders[i])
 		}
@@ -367,20 +368,21 @@ func (a *actor) pieceFromPeers(i int, bytes int64) {
 	}
 }
 
-// pieceFromEdge counts a piece that a worker has verified and written.
-func (a *actor) pieceFromEdge(t *transfer, i int) {
+// pieceFromEdge counts a piece that a worker has verified and written. Its first kept bytes are from peers.
+func (a *actor) pieceFromEdge(t *transfer, i int, kept int64) {
 	size := t.geo.size(i)
 	t.edgeErr, t.edgeWait = nil, 0
 	a.goesWell()
 	if t.done[i] {
-		a.rec.Wasted += size
+		a.rec.Wasted += size - kept
 		return
 	}
 	t.done[i], t.origin[i] = true, api.PieceFromEdge
 	t.left--
-	a.rec.FromEdge += size
+	a.rec.FromEdge += size - kept
+	a.rec.FromPeers += kept
 	if t.swarm != nil {
-		t.swarm.Done(i) // what peers had of it is in the swarm's own count of waste
+		t.swarm.Done(i, kept) // what peers had of it is in the swarm's own count of waste
 	}
 }
 

@@ -10,6 +10,7 @@ type Piece struct {
 	Claimed     bool          // an edge request for it is under way
 	Outstanding int           // chunks asked of peers
 	Received    int64         // bytes of it that peers have delivered
+	Prefix      int64         // of these: from its beginning on, without a gap
 	Holders     int           // connected peers that have it
 	Idle        time.Duration // since a peer last delivered a chunk of it, or was asked for it
 	Age         time.Duration // since the first chunk of it came; 0 while none has
@@ -39,7 +40,8 @@ type View struct {
 // Run is one edge request: Count pieces from First on.
 type Run struct {
 	First, Count int
-	Duplicate    bool // peers are at it, too: whoever is first wins
+	Duplicate    bool  // peers are at it, too: whoever is first wins
+	Skip         int64 // bytes at its beginning that peers have delivered, and that are not asked for again
 }
 
 const (
@@ -215,9 +217,14 @@ func (p *picking) stalled() {
 			silence *= queued
 		}
 		if begun := x.Outstanding > 0 || x.Received > 0; begun && !p.Done[i] && !x.Claimed && !p.taken[i] && x.Idle >= silence {
-			p.take(Run{First: i, Count: 1, Duplicate: true})
+			p.take(p.duplicate(i))
 		}
 	}
+}
+
+// duplicate is a request for what peers have begun. What they have delivered of it without a gap is kept.
+func (p *picking) duplicate(i int) Run {
+	return Run{First: i, Count: 1, Duplicate: true, Skip: p.Pieces[i].Prefix}
 }
 
 // endGame asks the edge for the piece that peers would finish last, if the edge is clearly sooner. One
@@ -244,10 +251,10 @@ func (p *picking) endGame() {
 		return
 	}
 	peersNeed := max(float64(left)/max(p.PeerRate, 1), longest)
-	edgeNeeds := float64(p.PieceLength) / min(p.EdgeRate, p.Allowance)
+	edgeNeeds := float64(max(0, p.PieceLength-p.Pieces[worst].Prefix)) / min(p.EdgeRate, p.Allowance)
 	worth := max(duplicateWorth.Seconds(), duplicateShare*p.Elapsed.Seconds())
 	if peersNeed >= patience*edgeNeeds+worth {
-		p.take(Run{First: worst, Count: 1, Duplicate: true})
+		p.take(p.duplicate(worst))
 	}
 }
 

@@ -66,7 +66,7 @@ func TestNobodyAnswers(t *testing.T) {
 	m := join(t, s, true)
 	m.Want(0)
 	m.Unwant(0)
-	m.Done(0)
+	m.Done(0, 0)
 	m.Progress(make([]swarm.PieceProgress, 1))
 	if n := len(m.Availability(nil)); n != 0 {
 		t.Errorf("%d pieces are said to be available", n)

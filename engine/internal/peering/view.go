@@ -106,9 +106,9 @@ func (m *member) Fetch(pieces []bool) {
 }
 
 // Done implements download.Swarm.
-func (m *member) Done(i int) {
+func (m *member) Done(i int, kept int64) {
 	if sw := m.forget([]int{i}); sw != nil {
-		sw.Done(i)
+		sw.Done(i, kept)
 	}
 }
 

@@ -37,7 +37,7 @@ func TestFarPeersGiveWhatTheLANLacks(t *testing.T) {
 		check("with a neighbour", func(i int) bool { return i%4 != 3 }, o.Pieces/4)
 
 		near.mem.commit(3)
-		near.Done(3)
+		near.Done(3, 0)
 		time.Sleep(time.Second)
 		check("when it has got one more", func(i int) bool { return i%4 != 3 || i == 3 }, o.Pieces/4)
 

@@ -220,7 +220,7 @@ func TestPolluterIsFoundByTheEdgesPiece(t *testing.T) {
 		bad.sendBlock(o, second, true)
 		leecher.diary.until(t, "rejected", func() bool { return len(leecher.diary.rejected) == 1 })
 		leecher.mem.commit(0)
-		leecher.Done(0)
+		leecher.Done(0, 0)
 		synctest.Wait()
 		var goodID, badID PeerID
 		copy(goodID[:], "good")

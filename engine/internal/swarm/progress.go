@@ -23,6 +23,17 @@ func (p *progress) credit(k int, from *link, length int) {
 	p.chunks[k] = chunk{from, length}
 }
 
+// prefix is how many bytes of the piece, from its beginning on, are there without a gap.
+func (p *progress) prefix() (n int64) {
+	for _, c := range p.chunks {
+		if c.from == nil {
+			break
+		}
+		n += int64(c.length)
+	}
+	return n
+}
+
 // free counts the chunks that nobody has delivered or been asked for.
 func (p *progress) free() int {
 	n := int((p.size + chunkSize - 1) / chunkSize)
@@ -62,11 +73,11 @@ func (s *Swarm) takeCredit(i int) []chunk {
 	return chunks
 }
 
-// waste books what peers delivered of piece i as wasted.
-func (s *Swarm) waste(i int) (from []PeerID, bytes int64) {
+// waste books what peers delivered of piece i as wasted, but for its first kept bytes.
+func (s *Swarm) waste(i int, kept int64) (from []PeerID, bytes int64) {
 	seen := map[*link]bool{}
-	for _, c := range s.takeCredit(i) {
-		if c.from == nil {
+	for k, c := range s.takeCredit(i) {
+		if c.from == nil || int64(k)*chunkSize+int64(c.length) <= kept {
 			continue
 		}
 		s.countWasted(c.from, int64(c.length))

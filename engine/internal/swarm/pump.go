@@ -127,7 +127,7 @@ func (s *Swarm) hashed(i int, committed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if committed {
-		s.waste(i)
+		s.waste(i, 0)
 	} else {
 		s.news.verified = append(s.news.verified, verdict{piece: i, credit: s.creditPiece(i)})
 	}
@@ -164,7 +164,7 @@ func (s *Swarm) rejected(i int) {
 			}
 		}
 	}
-	from, bytes := s.waste(i)
+	from, bytes := s.waste(i, 0)
 	if len(from) > 0 {
 		s.news.rejected = append(s.news.rejected, verdict{piece: i, from: from, bytes: bytes})
 		s.spoiled[i] = true

@@ -33,6 +33,7 @@ type PeerStats struct {
 type PieceProgress struct {
 	Outstanding int   // chunks asked for, not answered
 	Received    int64 // bytes delivered
+	Prefix      int64 // of these: from the piece's beginning on, without a gap
 }
 
 // Totals returns payload bytes since Join.
@@ -76,7 +77,7 @@ func (s *Swarm) Progress(dst []PieceProgress) []PieceProgress {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, p := range s.work {
-		dst[i] = PieceProgress{p.outstanding, p.received}
+		dst[i] = PieceProgress{p.outstanding, p.received, p.prefix()}
 	}
 	return dst
 }

@@ -212,16 +212,16 @@ func (s *Swarm) Unwant(pieces ...int) {
 	}
 }
 
-// Done tells that the caller has committed piece i, from an edge. Requests for it are cancelled and
-// peers hear that we have it. What peers delivered of it counts as wasted. After Leave it does nothing,
-// like the other methods that change something.
-func (s *Swarm) Done(i int) {
+// Done tells that the caller has committed piece i, from an edge but for its first kept bytes, which are what peers have
+// delivered. Requests for it are cancelled and peers hear that we have it. What else peers delivered of it counts as wasted. After
+// Leave it does nothing, like the other methods that change something.
+func (s *Swarm) Done(i int, kept int64) {
 	if s.ctx.Err() != nil {
 		return
 	}
 	s.torrent.Piece(i).UpdateCompletion()
 	s.mu.Lock()
-	s.waste(i)
+	s.waste(i, kept)
 	s.settle(i)
 	spoiled := s.spoiled[i]
 	delete(s.spoiled, i)

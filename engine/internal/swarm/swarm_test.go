@@ -275,7 +275,7 @@ func TestDoneCancelsAndLateBlocksAreHarmless(t *testing.T) {
 		second := r.request()
 
 		leecher.mem.commit(0)
-		leecher.Done(0)
+		leecher.Done(0, 0)
 		if n, got := leecher.Outstanding(0), leecher.Received(0); n != 0 || got != 0 {
 			t.Errorf("after Done, %d requests are outstanding and %d bytes received", n, got)
 		}
@@ -308,6 +308,33 @@ func TestDoneCancelsAndLateBlocksAreHarmless(t *testing.T) {
 	})
 }
 
+// What the caller keeps of peers' bytes, when the edge brought the rest, is not wasted.
+func TestDoneKeepsABeginning(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := makeObject(512<<10, 512<<10)
+		leecher := newClient(t, "leecher", o.empty(t))
+		r := dialRaw(t, leecher, "slow")
+		r.announce(o)
+		first := r.request()
+		r.sendBlock(o, first, false)
+		r.request()
+		synctest.Wait()
+		progress := leecher.Progress(nil)
+		want := int64(0)
+		if first.begin == 0 {
+			want = chunkSize
+		}
+		if progress[0].Prefix != want || progress[0].Received != chunkSize {
+			t.Errorf("%+v after the chunk at %d", progress[0], first.begin)
+		}
+		leecher.mem.commit(0)
+		leecher.Done(0, chunkSize)
+		if got, want := leecher.Totals(), (Totals{Received: chunkSize, Wasted: chunkSize - want}); got != want {
+			t.Errorf("totals: %+v, want %+v", got, want)
+		}
+	})
+}
+
 // The caller commits a piece while peers' wrong version of it is in the library's hands.
 func TestCommitWinsOverRejection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -327,7 +354,7 @@ func TestCommitWinsOverRejection(t *testing.T) {
 		r.sendBlock(o, r.request(), true)
 		<-m.reached
 		m.commit(0)
-		s.Done(0)
+		s.Done(0, 0)
 		close(m.proceed)
 		synctest.Wait()
 		time.Sleep(time.Second) // the state is put right after the library is through with it
@@ -542,7 +569,7 @@ func TestLeaveLeavesNothing(t *testing.T) {
 		}
 		b.Want(0)
 		b.Unwant(1, 2)
-		b.Done(3)
+		b.Done(3, 0)
 		b.SetUpload(everybody)
 		b.Disconnect(a.name)
 		time.Sleep(time.Hour)
