@@ -31,12 +31,12 @@ func CPUTime(pid int) (time.Duration, error) {
 	}
 	var (
 		skip         string
-		user, system time.Duration
+		user, system int64
 	)
 	rest := string(stat[strings.LastIndexByte(string(stat), ')')+1:])
 	if _, err := fmt.Sscan(rest, &skip, &skip, &skip, &skip, &skip, &skip, &skip, &skip, &skip, &skip, &skip, &user, &system); err != nil {
 		return 0, fmt.Errorf("read %s: %w", path, err)
 	}
 	const tick = time.Second / 100 // USER_HZ on every Linux that Go runs on
-	return (user + system) * tick, nil
+	return time.Duration(user+system) * tick, nil
 }
