@@ -53,7 +53,7 @@ const (
 
 	// What is asked of two sources is paid for twice, so a duplicate must gain so much.
 	duplicateWorth = 300 * time.Millisecond // of one piece, by the edge
-	duplicateShare = 0.03                   // of the time that the download has taken: the longer it is, the less a moment matters
+	duplicateShare = 0.05                   // of the time that the download has taken: the longer it is, the less a moment matters
 	lendWorth      = time.Second            // of all that the edge is at, by peers
 )
 
