@@ -125,6 +125,20 @@ func TestStalledPiecesLoseTheirPatienceAtDifferentTimes(t *testing.T) {
 	}
 }
 
+// Of a piece that peers have begun, the edge is asked for what is missing behind its beginning.
+func TestBeginningsAreNotAskedForAgain(t *testing.T) {
+	for name, peers := range map[string]float64{"end game": unit / 10, "stalled": 0} {
+		v := picture{have: "#.", peers: ".2", slots: 1, swarming: true, deliver: 1, allowance: Unlimited, edgeRate: 10 * unit, peerRate: peers}.view()
+		v.Pieces[1] = Piece{Outstanding: 1, Received: unit / 2, Prefix: unit / 4, Holders: 1, Age: time.Second}
+		if name == "stalled" {
+			v.Pieces[1].Idle = time.Minute
+		}
+		if got := Pick(v); len(got) != 1 || got[0] != (Run{First: 1, Count: 1, Duplicate: true, Skip: unit / 4}) {
+			t.Errorf("%s: %+v; want one request for what is missing of piece 1", name, got)
+		}
+	}
+}
+
 // The last piece is with one of several peers: what all of them gave a moment ago says nothing about when it is there.
 func TestEndGameAsksHowLongThePieceTakes(t *testing.T) {
 	for _, c := range []struct {
