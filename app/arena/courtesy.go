@@ -129,6 +129,10 @@ func milliseconds(times []time.Duration, share float64) float64 {
 	return percentile(list, share)
 }
 
+// usersTCP is the congestion control of what the user sends and fetches: that of Windows, macOS and Linux as they come, and
+// not what the machine of the laboratory happens to be set to.
+const usersTCP = "cubic"
+
 // flow sends as much as TCP can for a while, from the user or to the user, and returns what arrived in Mbit/s.
 func (c *courtesy) flow(ctx context.Context, up bool, d time.Duration) (mbit float64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, d)
@@ -153,6 +157,9 @@ func (c *courtesy) flow(ctx context.Context, up bool, d time.Duration) (mbit flo
 	defer to.Close()
 	if !up {
 		from, to = to, from
+	}
+	if err := lab.SetTCP(from, usersTCP); err != nil {
+		return 0, err
 	}
 	var arrived atomic.Int64
 	var both sync.WaitGroup

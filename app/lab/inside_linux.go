@@ -84,3 +84,18 @@ func openMeter(ns string) (meter *os.File, err error) {
 	})
 	return meter, err
 }
+
+// SetTCP chooses the congestion control of one connection: "cubic" or another that the kernel has.
+func SetTCP(c net.Conn, law string) error {
+	raw, err := c.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		return err
+	}
+	if e := raw.Control(func(fd uintptr) { err = unix.SetsockoptString(int(fd), unix.IPPROTO_TCP, unix.TCP_CONGESTION, law) }); e != nil {
+		return e
+	}
+	if err != nil {
+		return fmt.Errorf("choose TCP's congestion control %q: %w", law, err)
+	}
+	return nil
+}

@@ -95,6 +95,16 @@ func (l *Lab) Close() error {
 	return err
 }
 
+// TCP is the congestion control that the machine gives to every connection in a laboratory whose program does not choose, as
+// Linux calls it; "" if that cannot be told.
+func TCP() string {
+	law, err := os.ReadFile("/proc/sys/net/ipv4/tcp_congestion_control")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(law))
+}
+
 // addNamespace makes a namespace that forwards packets, with IPv4 only, and runs the commands in it.
 // The caller holds l.mu, except in New.
 func (l *Lab) addNamespace(name string, commands ...string) (string, error) {

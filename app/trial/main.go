@@ -83,7 +83,7 @@ func trial(ctx context.Context, o options) error {
 		}
 	}
 	t := &tournament{options: arena.Options{Programs: programs, Keep: o.keep, Busy: o.busy}, runs: o.runs, say: o.say}
-	report := report{Slower: o.slower}
+	report := report{Slower: o.slower, TCP: lab.TCP()}
 	for _, s := range chosen {
 		if s, err = s.Slower(o.slower); err != nil {
 			return err
@@ -99,7 +99,7 @@ func trial(ctx context.Context, o options) error {
 		if writeErr := report.write(o.out); err != nil || writeErr != nil {
 			return errors.Join(context.Cause(ctx), err, writeErr)
 		}
-		report.Outcomes[len(report.Outcomes)-1].print(o.table, report.pace())
+		report.Outcomes[len(report.Outcomes)-1].print(o.table, report.conditions())
 	}
 	report.printOverview(o.table)
 	fmt.Fprintf(o.table, "\nThe page: %s\nThe figures: %s\nThe table for RESULTS.md: %s\n", filepath.Join(o.out, pageName),

@@ -10,8 +10,8 @@ import (
 // markdown is the table that stands in RESULTS.md.
 func (r *report) markdown() string {
 	var b strings.Builder
-	if pace := r.pace(); pace != "" {
-		fmt.Fprintf(&b, "%s\n\n", pace)
+	if conditions := r.conditions(); conditions != "" {
+		fmt.Fprintf(&b, "%s\n\n", conditions)
 	}
 	b.WriteString("| scenario | ours, s | ours ÷ limit | offload (limit) | wasted | wire + | CPU ms/MB | busy | runs | goals | beside |\n" +
 		"|---|---|---|---|---|---|---|---|---|---|---|\n")

@@ -43,13 +43,13 @@ type picture struct {
 // writePage writes the report as one page that needs nothing else.
 func (r *report) writePage(w io.Writer) error {
 	page := struct {
-		Columns    []string // of the overviews
-		Overviews  []overview
-		Panels     []panel
-		Met, Goals int
-		When, Pace string
-		Crowd      int
-	}{Crowd: arena.Crowd, Columns: overviewColumns, Overviews: r.overviews(), Pace: r.pace(), When: time.Now().Format("2006-01-02 15:04")}
+		Columns          []string // of the overviews
+		Overviews        []overview
+		Panels           []panel
+		Met, Goals       int
+		When, Conditions string
+		Crowd            int
+	}{Crowd: arena.Crowd, Columns: overviewColumns, Overviews: r.overviews(), Conditions: r.conditions(), When: time.Now().Format("2006-01-02 15:04")}
 	for _, o := range r.Outcomes {
 		p := newPanel(o)
 		page.Panels = append(page.Panels, p)

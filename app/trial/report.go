@@ -15,7 +15,20 @@ import (
 // report is what is written.
 type report struct {
 	Slower   float64   `json:"slower"` // so many times slower than the files say; 1 is their pace
+	TCP      string    `json:"tcp"`    // congestion control of the edge and of all programs that do not choose
 	Outcomes []Outcome `json:"outcomes"`
+}
+
+// conditions are what must be known about all figures.
+func (r *report) conditions() string {
+	var list []string
+	if pace := r.pace(); pace != "" {
+		list = append(list, pace)
+	}
+	if r.TCP != "" {
+		list = append(list, "TCP's congestion control, of the edge too: "+r.TCP+".")
+	}
+	return strings.Join(list, " ")
 }
 
 // pace says that everything was played slower; "" if it was not.
@@ -73,10 +86,10 @@ var columns = []struct {
 }
 
 // print shows a scenario as a table.
-func (o *Outcome) print(w io.Writer, pace string) {
+func (o *Outcome) print(w io.Writer, conditions string) {
 	fmt.Fprintf(w, "\n%s — %s\n%s\nlimits: %s\n", o.Scenario.Name, o.Scenario.Title, o.Scenario.About, o.limits())
-	if pace != "" {
-		fmt.Fprintln(w, pace)
+	if conditions != "" {
+		fmt.Fprintln(w, conditions)
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprint(t, "\t")

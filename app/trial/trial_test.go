@@ -111,10 +111,10 @@ func TestMarkdown(t *testing.T) {
 			result("curl", "", 20)},
 	}
 	o.judge()
-	r := report{Slower: 2, Outcomes: []Outcome{o}}
+	r := report{Slower: 2, TCP: "cubic", Outcomes: []Outcome{o}}
 	got := r.markdown()
 	for _, want := range []string{
-		"PLAYED 2 TIMES SLOWER",
+		"PLAYED 2 TIMES SLOWER", "of the edge too: cubic.",
 		"\n| x | 12 [10–13] | 1.2 [1–1.3] | 40.0% [40.0%–40.0%] (50) | – | – | – | – | 3 of 4 | MISSED: time_over_limit 1.2 [1–1.3] (≤ 1.1) | curl 20 s at 40.0% |\n",
 	} {
 		if !strings.Contains(got, want) {
