@@ -20,6 +20,7 @@ type Server struct {
 	sockets [2]*net.UDPConn
 	third   *net.UDPConn // answers what asks for another port; reads nothing
 	limiter *limiter
+	began   time.Time
 	log     *slog.Logger
 	work    sync.WaitGroup
 }
@@ -34,7 +35,7 @@ func Listen(address string, log *slog.Logger) (*Server, error) {
 	if first.Port != 0 {
 		second.Port++
 	}
-	s := &Server{limiter: newLimiter(), log: log}
+	s := &Server{limiter: newLimiter(), began: time.Now(), log: log}
 	for i, a := range []*net.UDPAddr{first, &second} {
 		if s.sockets[i], err = net.ListenUDP("udp", a); err != nil {
 			return nil, errors.Join(fmt.Errorf("listen for STUN: %w", err), s.Close())
@@ -69,9 +70,10 @@ func (s *Server) Close() error {
 
 func (s *Server) serve(socket *net.UDPConn) {
 	datagram := make([]byte, maxRequest+1) // one more: a longer one is cut and refused
-	response := make([]byte, 0, 64)
+	response := make([]byte, 0, 128)
 	for {
 		n, from, err := socket.ReadFromUDPAddrPort(datagram)
+		arrived := time.Now()
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return
@@ -79,13 +81,13 @@ func (s *Server) serve(socket *net.UDPConn) {
 			s.log.Debug("STUN read", "err", err)
 			continue
 		}
-		s.reply(socket, response, datagram[:n], from)
+		s.reply(socket, response, datagram[:n], from, arrived)
 	}
 }
 
-func (s *Server) reply(socket *net.UDPConn, buffer, datagram []byte, from netip.AddrPort) {
-	out, otherPort, ok := answer(buffer, datagram, from)
-	if !ok || !s.limiter.allow(from.Addr(), time.Now()) {
+func (s *Server) reply(socket *net.UDPConn, buffer, datagram []byte, from netip.AddrPort, arrived time.Time) {
+	out, otherPort, ok := answer(buffer, datagram, from, arrived.Sub(s.began))
+	if !ok || !s.limiter.allow(from.Addr(), arrived) {
 		return
 	}
 	if otherPort {

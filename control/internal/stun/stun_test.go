@@ -1,6 +1,7 @@
 package stun
 
 import (
+	"encoding/binary"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -104,7 +105,7 @@ func TestAnswerFromAnotherPort(t *testing.T) {
 func TestAnswerOnlyWellFormedRequests(t *testing.T) {
 	good := request(t, pion.NewSoftware("other client"), pion.Fingerprint)
 	from := netip.MustParseAddrPort("[2001:db8::7]:4711")
-	out, _, ok := answer(nil, good, from)
+	out, _, ok := answer(nil, good, from, 0)
 	if !ok || mapped(t, out) != from {
 		t.Fatalf("answer = %x, %v", out, ok)
 	}
@@ -127,9 +128,26 @@ func TestAnswerOnlyWellFormedRequests(t *testing.T) {
 		"an attribute that must be understood": request(t,
 			pion.RawAttribute{Type: pion.AttrChangeRequest, Length: 4, Value: []byte{0, 0, 0, 6}}),
 	} {
-		if _, _, ok := answer(nil, bad, from); ok {
+		if _, _, ok := answer(nil, bad, from, 0); ok {
 			t.Errorf("%s was answered", name)
 		}
+	}
+}
+
+// Whoever asks is told when the request arrived, and nobody gets more bytes than a usual request and its answer differ by.
+func TestAnswerTellsTheArrival(t *testing.T) {
+	from := netip.MustParseAddrPort("[2001:db8::7]:4711")
+	ask := request(t, pion.RawAttribute{Type: attrArrival, Value: make([]byte, 8)})
+	out, _, ok := answer([]byte("before"), ask, from, 1234567*time.Microsecond)
+	if !ok || mapped(t, out[6:]) != from {
+		t.Fatalf("answer = %x, %v", out, ok)
+	}
+	m := &pion.Message{Raw: out[6:]}
+	if err := m.Decode(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := m.Get(attrArrival); err != nil || binary.BigEndian.Uint64(got) != 1234567 {
+		t.Errorf("arrival = %x, %v; want 1234567", got, err)
 	}
 }
 
@@ -165,9 +183,10 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(request(f))
 	f.Add(request(f, pion.Fingerprint))
 	f.Add(request(f, pion.NewSoftware("x")))
+	f.Add(request(f, pion.RawAttribute{Type: attrArrival, Value: make([]byte, 8)}))
 	from := netip.MustParseAddrPort("192.0.2.1:1")
 	f.Fuzz(func(t *testing.T, datagram []byte) {
-		out, _, ok := answer(nil, datagram, from)
+		out, _, ok := answer(nil, datagram, from, time.Second)
 		if ok && len(out) > len(datagram)+12 {
 			t.Errorf("%d bytes for %d", len(out), len(datagram))
 		}

@@ -32,6 +32,8 @@ const (
 	traceEvery     = 300 * time.Millisecond // between lines of a debug log
 	peerFade       = 0.99                   // of the best rate of peers, from tick to tick
 	keptPrefixes   = 16                     // pieces of which a failed request's beginning is kept
+	leastWindow    = 16 << 10               // bytes of one edge request
+	usualRTT       = 50 * time.Millisecond  // to an edge, where it has not been measured
 	neighbourTime  = 3 * time.Second        // without a byte from the LAN, after which its neighbours are not waited for
 )
 
@@ -69,7 +71,7 @@ type transfer struct {
 	requests  map[*request]context.CancelFunc
 	buffers   [][]byte // of pieces, for the next requests
 	allowance float64
-	heldBack  atomic.Bool    // allowance is less than the edge would give
+	window    atomic.Int64   // bytes that one edge request may have under way; 0: as many as the system likes
 	prefixes  map[int][]byte // beginnings of pieces whose request broke off
 	whole     map[int]bool   // pieces that peers' beginning and an edge's rest did not make
 
@@ -108,7 +110,7 @@ func (a *actor) beginTransfer(act *activity, now time.Time) {
 	}
 	var err error
 	t.source, err = a.cfg.Edge.Source(a.rec.Resource, a.edgeURLs(), edge.SourceOptions{Limiter: limits,
-		Connections: a.cfg.Settings().Connections, Smooth: t.heldBack.Load, Hashed: a.manifest != nil, Validators: a.rec.Validators})
+		Connections: a.cfg.Settings().Connections, Window: func() int { return int(t.window.Load()) }, Hashed: a.manifest != nil, Validators: a.rec.Validators})
 	if err != nil {
 		a.edgeTrouble(err)
 		return
@@ -131,6 +133,7 @@ func (a *actor) beginTransfer(act *activity, now time.Time) {
 		a.beginStream(t)
 		return
 	}
+	t.window.Store(int64(t.edgeWindow(now)))
 	a.tick()
 }
 
@@ -267,7 +270,7 @@ func (a *actor) look(t *transfer, now time.Time) {
 		a.log.Debug("pace", "allowance", math.Min(t.allowance, 1e12), "edge", int64(e), "peers", int64(p), "connected", totals.Peers,
 			"delivering", totals.Delivering, "claims", t.claims, "left", t.left, "wasted", a.rec.Wasted, "by_peers", totals.Wasted)
 	}
-	t.heldBack.Store(t.allowance < hybrid.Unlimited)
+	t.window.Store(int64(t.edgeWindow(now)))
 	if t.allowance >= hybrid.Unlimited || t.allowance <= 0 {
 		t.limit.SetRate(noLimit) // at 0 nothing new is asked for; what is under way may end
 	} else {
@@ -286,6 +289,34 @@ func (t *transfer) countSwarm(a *actor) Totals {
 	}
 	t.counted = totals
 	return totals
+}
+
+// edgeWindow is how many bytes one edge request may have under way; 0: as many as the system likes. While peers may come it is kept so
+// short that they find room.
+func (t *transfer) edgeWindow(now time.Time) int {
+	if t.swarm == nil || t.counted.Peers == 0 && now.Sub(t.began) > peersMayCome {
+		return 0
+	}
+	rtt := time.Duration(0)
+	for _, h := range t.source.Stats() {
+		rtt = max(rtt, h.RTT)
+	}
+	if rtt == 0 {
+		rtt = usualRTT
+	}
+	all := t.pacer.Window(rtt)
+	if all >= hybrid.Unlimited && t.counted.Delivering > 0 {
+		return 0
+	}
+	if all >= hybrid.Unlimited { // nobody is there yet: at least what is there already must fit
+		rate, _, _ := t.meter.rates(meterQuick)
+		all = max(rate*rtt.Seconds(), float64(edge.MostWindow*t.claims))
+	}
+	each := int(all) / max(1, t.claims)
+	if each > edge.MostWindow && t.allowance >= hybrid.Unlimited {
+		return 0
+	}
+	return min(max(each, leastWindow), edge.MostWindow)
 }
 
 // edgeBytes is what all mirrors have delivered so far.

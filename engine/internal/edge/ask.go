@@ -44,7 +44,9 @@ func (s *Source) ask(ctx context.Context, m *mirror, to location, q *question, d
 	if !s.opt.Hashed {
 		want.validator = s.validator(m)
 	}
-	msg := message{method: http.MethodGet, header: http.Header{}, smooth: s.opt.Smooth != nil && s.opt.Smooth()}
+	win := &window{want: s.opt.Window}
+	ctx = s.trace(ctx, m, win)
+	msg := message{method: http.MethodGet, header: http.Header{}, windowed: win.wanted() > 0}
 	if q.ranged {
 		msg.header.Set("Range", q.rangeHeader())
 		if c := want.validator.condition(to.Host); c != "" {
@@ -68,7 +70,7 @@ func (s *Source) ask(ctx context.Context, m *mirror, to location, q *question, d
 	if err != nil {
 		return transportError(ctx, from.Hostname(), err)
 	}
-	return s.receive(ctx, &reception{mirror: m, host: from.Hostname(), body: body, dog: dog}, q, dst)
+	return s.receive(ctx, &reception{mirror: m, host: from.Hostname(), body: body, dog: dog, window: win}, q, dst)
 }
 
 func (s *Source) validator(m *mirror) Validator {
@@ -195,6 +197,7 @@ type reception struct {
 	host   string
 	body   io.Reader
 	dog    *watchdog
+	window *window
 }
 
 // receive reads an answer's body into dst until q is satisfied.
@@ -213,6 +216,7 @@ func (s *Source) receive(ctx context.Context, r *reception, q *question, dst int
 		if n > 0 {
 			now := time.Now()
 			paid.spent(n)
+			r.window.adjust()
 			r.dog.fed(n)
 			s.received(r.mirror, n, now)
 			q.advance(n)

@@ -79,14 +79,9 @@ type route struct {
 	proxy string // "": none
 	local bool   // may dial local addresses
 
-	// Connections with a small receive buffer carry bytes at the rate at which they are read. With the usual buffers
-	// of megabytes a server sends a whole range at full speed, however slowly it is read: those bursts
-	// push peers' traffic aside.
-	smooth bool
+	// Whose receive buffer has ever been set, see window, would stay slow for those who want it as large as can be.
+	windowed bool
 }
-
-// smoothBuffer bounds what a server may send ahead of a reader that is held back, in bytes.
-const smoothBuffer = 64 << 10
 
 // NewClient returns a Client. A proxy that cannot be used shows at the first request.
 func NewClient(cfg Config) *Client {
@@ -141,15 +136,6 @@ func (c *Client) newTransport(r route, proxy *url.URL) *http.Transport {
 		dialer.ControlContext = guard(c.isLocal)
 	}
 	dial := dialer.DialContext
-	if r.smooth {
-		dial = func(ctx context.Context, network, address string) (net.Conn, error) {
-			conn, err := dialer.DialContext(ctx, network, address)
-			if tcp, ok := conn.(*net.TCPConn); ok {
-				_ = tcp.SetReadBuffer(smoothBuffer) // a system that refuses is less smooth, no more
-			}
-			return conn, err
-		}
-	}
 	if c.dial != nil {
 		dial = c.dial
 	}

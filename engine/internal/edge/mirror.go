@@ -32,6 +32,7 @@ type mirror struct {
 	restUntil time.Time
 	err       *Error // the last one; nil after a success
 
+	rtt    time.Duration // shortest that a connection took to come up; 0: none
 	bytes  int64
 	errors int
 	rate   meter

@@ -93,11 +93,11 @@ func (c *Client) newSession(req Request) (*session, error) {
 
 // message is a request before it has a place to go to.
 type message struct {
-	method string // GET or POST
-	header http.Header
-	body   []byte
-	hop    func(*http.Response) // called with each redirect; may be nil
-	smooth bool                 // by a connection that arrives as it is read, see route
+	method   string // GET or POST
+	header   http.Header
+	body     []byte
+	hop      func(*http.Response) // called with each redirect; may be nil
+	windowed bool                 // by a connection of the pool that is for them, see route
 }
 
 // send sends msg to a place and follows redirects if it is a GET. It returns the first answer that is no
@@ -181,7 +181,7 @@ func (s *session) setPlace(host string, p place) {
 }
 
 func (s *session) exchange(ctx context.Context, to location, msg message, local bool) (*http.Response, error) {
-	r := route{local: local, smooth: msg.smooth}
+	r := route{local: local, windowed: msg.windowed}
 	if s.proxy != nil {
 		r.proxy = s.proxy.String()
 	}

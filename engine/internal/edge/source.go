@@ -23,9 +23,10 @@ type SourceOptions struct {
 	Limiter     Limiter // asked before bytes are read; nil: none
 	Connections int     // requests at a time to each mirror; 0: 8
 
-	// Smooth is asked at each request whether the bytes shall arrive as they are read, because Limiter holds this
-	// source back in favour of others; nil: never. It costs speed where round trips are long.
-	Smooth func() bool
+	// Window is how many bytes a server may have under way on one connection, up to MostWindow; 0: as many as the system
+	// likes, which may be megabytes. It is asked at each request and while its bytes come. nil: 0. What is under way is what waits in
+	// front of the user's line, and what still comes when the caller would rather have it from somebody else.
+	Window func() int
 
 	// Hashed says that the caller checks every piece against a manifest. Then validators are neither sent nor
 	// compared: edges and caches disagree about them though the bytes are the same.
@@ -185,15 +186,16 @@ func (s *Source) Distrust(urls []string) {
 
 // HostStats is what one mirror does and did.
 type HostStats struct {
-	URL      string    // as it was given
-	Name     string    // host, for people
-	Bytes    int64     // received
-	Rate     int64     // bytes a second over the last seconds
-	InFlight int       // requests
-	Errors   int       // in all
-	State    string    // plain words
-	RetryAt  time.Time // it rests until then; zero: it does not
-	Err      *Error    // the last one, nil after a success
+	URL      string        // as it was given
+	Name     string        // host, for people
+	Bytes    int64         // received
+	Rate     int64         // bytes a second over the last seconds
+	InFlight int           // requests
+	Errors   int           // in all
+	State    string        // plain words
+	RetryAt  time.Time     // it rests until then; zero: it does not
+	RTT      time.Duration // shortest round trip that a connection took to come up; 0: none was made for this source
+	Err      *Error        // the last one, nil after a success
 }
 
 // Stats returns what each mirror does, in the caller's order.
@@ -205,6 +207,7 @@ func (s *Source) Stats() []HostStats {
 	for _, m := range s.mirrors {
 		h := HostStats{URL: m.url, Name: m.from.Host, Bytes: m.bytes, Rate: m.rate.rate(now), InFlight: m.inFlight,
 			Errors: m.errors, State: m.state(now), Err: m.err}
+		h.RTT = m.rtt
 		if m.resting(now) {
 			h.RetryAt = m.restUntil
 		}

@@ -29,23 +29,25 @@ type Sample struct {
 
 // Tuning of the pacer; see DECISIONS.md for the measurements.
 const (
-	fast       = 500 * time.Millisecond  // in which the edge follows what peers do
-	slow       = time.Second             // in which rates are compared
-	headroom   = 0.10                    // of the total, left to peers to grow into
-	lastStep   = 0.14                    // of the total: the edge yields this rest at once, and nothing is left that disturbs peers
-	taken      = 0.25                    // share of the headroom that peers must have taken for the edge to go on yielding
-	patient    = 1200 * time.Millisecond // before peers that do not grow count as exhausted
-	plateau    = 1.03                    // growth of the total in a slow window below which it counts as all there is
-	shortLook  = 1200 * time.Millisecond
-	longLook   = 4 * time.Second
-	sagging    = 0.88 // of the capacity: below it the edge is let go in order to look
-	firstRest  = 4 * time.Second
-	longRest   = 24 * time.Second
-	fillMargin = 1.05                   // the edge's part while peers are exhausted, so that it can show more
-	tiny       = 0.02                   // of the total: less is not worth requests
-	warmUp     = 800 * time.Millisecond // before the edge alone is believed to be at full speed
-	margin     = 1.02                   // by which offload's plan beats the edge alone
-	notFull    = 0.85                   // of what the edge alone filled: a total below it says that the edge has less to give now
+	fast          = 500 * time.Millisecond  // in which the edge follows what peers do
+	slow          = time.Second             // in which rates are compared
+	headroom      = 0.10                    // of the total, left to peers to grow into
+	lastStep      = 0.14                    // of the total: the edge yields this rest at once, and nothing is left that disturbs peers
+	taken         = 0.25                    // share of the headroom that peers must have taken for the edge to go on yielding
+	patient       = 1200 * time.Millisecond // before peers that do not grow count as exhausted
+	plateau       = 1.03                    // growth of the total in a slow window below which it counts as all there is
+	shortLook     = 1200 * time.Millisecond
+	longLook      = 4 * time.Second
+	sagging       = 0.88 // of the capacity: below it the edge is let go in order to look
+	firstRest     = 4 * time.Second
+	longRest      = 24 * time.Second
+	fillMargin    = 1.05                   // the edge's part while peers are exhausted, so that it can show more
+	tiny          = 0.02                   // of the total: less is not worth requests
+	warmUp        = 800 * time.Millisecond // before the edge alone is believed to be at full speed
+	margin        = 1.02                   // by which offload's plan beats the edge alone
+	standingQueue = 20 * time.Millisecond
+	leastPaced    = 0.1  // of what the line carries: a smaller window is not worth its packets
+	notFull       = 0.85 // of what the edge alone filled: a total below it says that the edge has less to give now
 )
 
 // phase is what the pacer is doing for Speed.
@@ -77,7 +79,8 @@ type Pacer struct {
 	rest     time.Duration // how long to fill before yielding again
 	lookRest time.Duration // how long not to look again because of a sag
 	lookAt   time.Duration
-	known    int // peers when the capacity was measured
+	known    int  // peers when the capacity was measured
+	sagged   bool // the edge has been let go because the total had sunk
 
 	// offload: what the edge alone would give, and since when it has had to.
 	alone   float64
@@ -110,6 +113,17 @@ func (p *Pacer) Step(s Sample) float64 {
 	return p.allowance
 }
 
+// Window is how many bytes the edge may have under way when the shortest round trip to it is rtt: what fills the line, and standingQueue
+// in front of it. More of a queue would make it no faster, but would take from peers, who find the line full, each try to
+// send a little more. It is Unlimited while that is not known to be enough.
+func (p *Pacer) Window(rtt time.Duration) float64 {
+	rate := max(p.capacity, p.alone)
+	if p.mode == EdgeOnly || p.sagged || rate == 0 {
+		return Unlimited
+	}
+	return min(rate, max(p.allowance, leastPaced*rate)) * (rtt + standingQueue).Seconds()
+}
+
 // AloneRate is what the edge alone gives, as far as has been seen; 0 if it has not.
 func (p *Pacer) AloneRate() float64 { return p.alone }
 
@@ -125,6 +139,7 @@ func (p *Pacer) speed(s Sample) float64 {
 		p.enter(looking, now)
 		p.capacity, p.peers0 = total, 0
 	}
+	p.sagged = p.sagged && p.phase == looking
 	switch p.phase {
 	case looking:
 		p.known = max(p.known, s.Peers)
@@ -176,6 +191,7 @@ func (p *Pacer) mustLook(s Sample, total float64) bool {
 	}
 	p.known = s.Peers
 	p.lookAt = s.Now + p.lookRest
+	p.sagged = sagged
 	if sagged {
 		p.lookRest = min(2*p.lookRest, longRest)
 	}

@@ -90,8 +90,8 @@ func (c *controller) update(now time.Time, r reading) {
 	// The queue is the sum of what was sent too fast so far; without a look ahead the rate would swing.
 	ahead := float64(r.queue) + leadGain*float64(r.queue-c.queue)
 	c.queue = r.queue
-	room := min(1, 1-ahead/float64(c.target)) // 1: no queue; 0: on target; below: too long
-	if room > 0.9 {
+	room := min(1, 1-ahead/float64(c.target))         // 1: no queue; 0: on target; below: too long
+	if room > 0.9 && r.seen < r.queue+soundingNoise { // soundings come late, and are not enough for long strides
 		c.empty++
 	} else {
 		c.empty = 0
@@ -109,7 +109,7 @@ func (c *controller) update(now time.Time, r reading) {
 		c.rate = min(c.rate, 1.1*c.actual+minRate) * factor
 	case max(sent, c.actual) < 0.6*c.rate:
 		// Something else is the limit; a rate that is not used says nothing about the path.
-	case c.startup && room > 0.5:
+	case c.startup && room > 0.5 && r.seen < r.queue+soundingNoise:
 		c.rate *= 2
 	case c.empty > 3: // the other traffic has gone, or startup was ended by a stray sample
 		c.rate *= 1.25

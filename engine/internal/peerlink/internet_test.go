@@ -1,6 +1,7 @@
 package peerlink
 
 import (
+	"encoding/binary"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -181,7 +182,11 @@ func answerSTUN(conn, third net.PacketConn) {
 			continue
 		}
 		udp := from.(*net.UDPAddr)
-		answer, err := stun.Build(request, stun.BindingSuccess, &stun.XORMappedAddress{IP: udp.IP, Port: udp.Port}, stun.Fingerprint)
+		setters := []stun.Setter{request, stun.BindingSuccess, &stun.XORMappedAddress{IP: udp.IP, Port: udp.Port}}
+		if request.Contains(attrArrival) {
+			setters = append(setters, raw(attrArrival, binary.BigEndian.AppendUint64(nil, uint64(time.Now().UnixMicro()))...))
+		}
+		answer, err := stun.Build(append(setters, stun.Fingerprint)...)
 		if err == nil {
 			if request.Contains(stun.AttrChangeRequest) {
 				_, _ = third.WriteTo(answer.Raw, from)

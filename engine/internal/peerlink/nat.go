@@ -164,7 +164,7 @@ func (e *Endpoint) publicAddress(ctx context.Context) netip.AddrPort {
 }
 
 // sound asks the STUN server, if one is known, so that the way to it can be timed.
-func (e *Endpoint) sound(answered func()) {
+func (e *Endpoint) sound(answered func(stamp)) {
 	if servers, _, _ := e.public.get(); len(servers) > 0 {
 		e.stun.sound(servers[0], answered)
 	}

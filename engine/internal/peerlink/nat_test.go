@@ -186,8 +186,8 @@ func TestSoundings(t *testing.T) {
 				if queue, _, ok := s.last(time.Now()); ok != answered || queue != 0 {
 					t.Errorf("queue of %s, known %v; want none, known %v", queue, ok, answered)
 				}
-				if s.rtt != 2*oneWay && answered {
-					t.Errorf("round trip of %s; want %s", s.rtt, 2*oneWay)
+				if s.stamped != answered {
+					t.Errorf("the server's clock is used: %v; want %v", s.stamped, answered)
 				}
 				time.Sleep(2 * soundingLife)
 				if _, _, ok := s.last(time.Now()); ok {
@@ -195,6 +195,28 @@ func TestSoundings(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A server that tells when it was reached shows the way there alone; without that, or after it was started anew, nothing is made up.
+func TestSoundingsAreOfTheWayThere(t *testing.T) {
+	s, now := &sounding{}, time.Now()
+	for _, step := range []struct {
+		there, back time.Duration
+		clock       time.Duration // of the server, beside ours; 0: it tells nothing
+		want        time.Duration
+	}{
+		{10, 10, 5000, 0}, {10, 90, 5000, 0}, {50, 10, 5000, 40}, {10, 10, 5000, 0},
+		{30, 10, -100000, 0}, {50, 10, -100000, 20}, {30, 10, -100000, 0}, // started anew
+		{10, 10, 0, 0}, {10, 90, 0, 80}, // another server
+		{40, 10, 7000, 0}, {60, 70, 7000, 20},
+	} {
+		now = now.Add(soundingEvery)
+		at := now.Add(step.there * time.Millisecond)
+		s.answer(now, at.Add(step.back*time.Millisecond), stamp{at.Sub(began) + step.clock*time.Millisecond, step.clock != 0})
+		if queue, _, _ := s.last(now.Add(time.Second / 10)); queue != step.want*time.Millisecond {
+			t.Errorf("%+v: queue of %s", step, queue)
+		}
 	}
 }
 

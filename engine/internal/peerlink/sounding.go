@@ -6,24 +6,30 @@ import (
 )
 
 // sounding measures the queue in front of this device's own line: how much longer than usual a packet takes to the STUN
-// server and back, a way that shares nothing with any peer but that line. The round trips to peers contain the peers' queues
-// too, and whoever downloads fills his own line; that is his affair, and his edge's, and no reason to slow down.
+// server, a way that shares nothing with any peer but that line. The round trips to peers contain the peers' queues
+// too, and whoever downloads fills his own line; that is his affair, and his edge's, and no reason to slow down. A server
+// that tells when it was reached shows the way there alone, by a clock of its own (as in LEDBAT, RFC 6817 section 3.2); of others the way back
+// counts too, with the queue in front of the server's line and of what we download ourselves.
 type sounding struct {
-	send func(answered func()) // asks the server; answered is called at most once, from any goroutine; nil: there is none
+	send func(answered func(stamp)) // asks the server; answered is called at most once, from any goroutine; nil: there is none
 
 	mu       sync.Mutex
-	base     baseRTT
+	stamped  bool          // trips are by the server's clock
+	anchor   time.Duration // what the two clocks differ by, more or less, if stamped
+	base     baseRTT       // of trips
 	shortest time.Duration // by base, as of the last answer
-	rtt      time.Duration // of the last answer
+	trip     time.Duration // of the last answer: the round trip, or longer than usualTrip by what the way there has become longer
 	heard    time.Time     // when it came
 	asked    time.Time     // when the last question was sent
 	waits    bool          // it is not answered yet
 }
 
 const (
-	soundingEvery = 100 * time.Millisecond // at most: the server has others to answer
+	soundingEvery = 40 * time.Millisecond  // at most: the server has others to answer
 	soundingLost  = 500 * time.Millisecond // without an answer, after which another question is sent
-	soundingLife  = time.Second            // of an answer
+	soundingLife  = 250 * time.Millisecond // of an answer
+	usualTrip     = time.Minute            // by the server's clock; only differences count
+	clockJump     = 10 * time.Second       // between two trips: the server has begun to count anew
 	// soundingNoise is by how much two measurements of one queue may differ.
 	soundingNoise = 5 * time.Millisecond
 )
@@ -38,26 +44,40 @@ func (s *sounding) ask(now time.Time) {
 	}
 	s.mu.Unlock()
 	if !early {
-		s.send(func() { s.answer(now, time.Now()) })
+		s.send(func(reached stamp) { s.answer(now, time.Now(), reached) })
 	}
 }
 
 // answer takes the answer to the question that was sent at a moment.
-func (s *sounding) answer(asked, now time.Time) {
+func (s *sounding) answer(asked, now time.Time, reached stamp) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.rtt, s.heard, s.waits = now.Sub(asked), now, false
-	s.shortest = s.base.update(now, s.rtt)
+	trip := now.Sub(asked)
+	if reached.known {
+		trip = reached.at - asked.Sub(began) - s.anchor
+	}
+	if reached.known != s.stamped || reached.known && (trip-usualTrip).Abs() > clockJump {
+		s.stamped, s.base = reached.known, baseRTT{}
+		if reached.known {
+			s.anchor += trip - usualTrip
+			trip = usualTrip
+		}
+	}
+	s.trip, s.heard, s.waits = trip, now, false
+	s.shortest = s.base.update(now, trip)
 }
+
+// began is what our own clock counts from.
+var began = time.Now()
 
 // last is how long packets waited in front of our own line when the last answer came; ok says whether that is not long ago.
 func (s *sounding) last(now time.Time) (queue time.Duration, heard time.Time, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.rtt - s.shortest, s.heard, !s.heard.IsZero() && now.Sub(s.heard) < soundingLife
+	return s.trip - s.shortest, s.heard, !s.heard.IsZero() && now.Sub(s.heard) < soundingLife
 }
 
-// due tells whether the shortest round trip of this baseSlot is unknown.
+// due tells whether the shortest trip of this baseSlot is unknown.
 func (s *sounding) due(now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"net/netip"
+	"time"
 )
 
 // STUN (RFC 8489): a header of 20 bytes, then attributes of type, length and a value padded to 4 bytes.
@@ -29,6 +30,7 @@ const (
 	attrControlled       = 0x8029
 	attrControlling      = 0x802A
 	attrMapped           = 0x0001
+	attrArrival          = 0xCF01 // ours: when the request arrived, see control/internal/stun
 )
 
 // transaction is the ID that ties an answer to its request.
@@ -40,6 +42,13 @@ type stunMessage struct {
 	id       transaction
 	username []byte // of a request: ufrag of the receiver, ":", ufrag of the sender
 	mapped   netip.AddrPort
+	reached  stamp // of a response
+}
+
+// stamp is when a server had our request, by a clock that counts from any moment.
+type stamp struct {
+	at    time.Duration
+	known bool
 }
 
 var errSTUN = errors.New("not an acceptable STUN message")
@@ -89,6 +98,8 @@ func parseSTUN(b []byte) (m stunMessage, err error) {
 			if m.mapped, err = unmask(value, m.id); err != nil {
 				return m, err
 			}
+		case attrArrival:
+			m.reached = stamp{at: time.Duration(binary.BigEndian.Uint64(value)&(1<<52-1)) * time.Microsecond, known: true}
 		case attrFingerprint:
 			if len(rest) > 0 { // RFC 8489 section 14.7: it is the last one
 				return m, errSTUN
@@ -103,7 +114,7 @@ func lengthFits(kind uint16, length int) bool {
 	switch kind {
 	case attrPriority, attrFingerprint:
 		return length == 4
-	case attrControlled, attrControlling:
+	case attrControlled, attrControlling, attrArrival:
 		return length == 8
 	case attrUseCandidate:
 		return length == 0
@@ -154,6 +165,16 @@ func newBindingRequest() (packet []byte, id transaction) {
 	packet = binary.BigEndian.AppendUint16(packet, attrSoftware)
 	packet = binary.BigEndian.AppendUint16(packet, uint16(len(software)))
 	return append(packet, software...), id
+}
+
+// newSoundingRequest asks a server also when the request arrived. Other servers leave that out.
+func newSoundingRequest() (packet []byte, id transaction) {
+	packet, id = newBindingRequest()
+	packet = binary.BigEndian.AppendUint16(packet, attrArrival)
+	packet = binary.BigEndian.AppendUint16(packet, 8)
+	packet = binary.BigEndian.AppendUint64(packet, 0)
+	binary.BigEndian.PutUint16(packet[2:], uint16(len(packet)-stunHeader))
+	return packet, id
 }
 
 // newOtherPortRequest asks a server for the same, to be answered from a port that was not asked (RFC 5780 section 7.2).

@@ -30,7 +30,7 @@ type query struct {
 	server netip.AddrPort
 	other  bool                // the answer comes from another port of the server
 	answer chan netip.AddrPort // has room for one
-	heard  func()              // in place of answer; called with mux.mu held
+	heard  func(stamp)         // in place of answer; called with mux.mu held
 }
 
 func newSTUNMux(write func([]byte, net.Addr) (int, error), bucket *rate.Limiter) *stunMux {
@@ -60,7 +60,7 @@ func (m *stunMux) receive(packet []byte, from net.Addr) {
 		if q.expects(source) && message.mapped.IsValid() {
 			if q.heard != nil {
 				delete(m.queries, message.id)
-				q.heard()
+				q.heard(message.reached)
 				return
 			}
 			select {
@@ -117,8 +117,8 @@ func (m *stunMux) hearsOtherPort(ctx context.Context, server netip.AddrPort) boo
 
 // sound sends one request and has heard called when its answer comes. The one before, if it has not been answered, is given up:
 // the caller sends one after the other.
-func (m *stunMux) sound(server netip.AddrPort, heard func()) {
-	packet, id := newBindingRequest()
+func (m *stunMux) sound(server netip.AddrPort, heard func(stamp)) {
+	packet, id := newSoundingRequest()
 	m.mu.Lock()
 	delete(m.queries, m.sounded)
 	m.queries[id], m.sounded = query{server: server, heard: heard}, id

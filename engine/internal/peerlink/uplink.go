@@ -21,8 +21,9 @@ type uplink struct {
 	control *controller
 	rtt     time.Duration    // of the last reading
 	doubt   bool             // the next interval needs a sounding
-	theirs  [3]time.Duration // queue that paths showed and the last soundings did not, the newest first
-	sounded time.Time        // when the newest of them came
+	own     [2]time.Duration // queue in front of our line by its last soundings, the newest first
+	sounded time.Time        // when the newest came
+	alone   bool             // the one before it is too old to say anything
 	looked  time.Time
 	tokens  float64 // bytes
 	filled  time.Time
@@ -111,20 +112,18 @@ func (u *uplink) sound(now time.Time) {
 	}
 }
 
-// beyond is how much of a queue that the paths show is in front of the peers' lines: the least that the last soundings leave
-// unexplained. What the paths show anew is thus ours until soundings say otherwise, and somebody else's traffic in our line is
-// answered at once. u.mu is held.
+// beyond is how much of a queue that the paths show is in front of the peers' lines: what the longer of our own line's last two
+// soundings does not explain. Both must be recent: of a queue that has just begun nobody knows whose it is. u.mu is held.
 func (u *uplink) beyond(now time.Time, seen time.Duration) time.Duration {
 	own, heard, ok := u.sounding.last(now)
-	if !ok {
-		u.theirs = [3]time.Duration{}
+	if ok && heard != u.sounded {
+		u.own, u.alone = [2]time.Duration{own, u.own[0]}, heard.Sub(u.sounded) > soundingLife
+		u.sounded = heard
+	}
+	if !ok || u.alone {
 		return 0
 	}
-	if heard != u.sounded {
-		u.sounded = heard
-		u.theirs = [3]time.Duration{max(0, seen-own-soundingNoise), u.theirs[0], u.theirs[1]}
-	}
-	return slices.Min(u.theirs[:])
+	return max(0, seen-slices.Max(u.own[:])-soundingNoise)
 }
 
 // read sums up what the paths have shown. The queue is that of the lower quarter: what is in front of our own line all

@@ -45,7 +45,7 @@ const step = time.Millisecond
 func newBottleneck(mbit float64, delay, buffer time.Duration) *bottleneck {
 	b := &bottleneck{capacity: mbit * 1e6 / 8, delay: delay, buffer: buffer, now: time.Unix(1_000_000_003, 0)}
 	b.uplink = newUplink(b.now)
-	b.uplink.sounding.send = func(func()) {
+	b.uplink.sounding.send = func(func(stamp)) {
 		if b.server {
 			b.answers = append(b.answers, answer{b.now, b.now.Add(b.delay + b.waiting() + b.noise)})
 		}
@@ -104,7 +104,7 @@ func (b *bottleneck) run(d time.Duration, rival func(*bottleneck) float64) (shar
 		sum += b.waiting()
 		b.measure()
 		for len(b.answers) > 0 && !b.now.Before(b.answers[0].due) {
-			b.uplink.sounding.answer(b.answers[0].asked, b.now)
+			b.uplink.sounding.answer(b.answers[0].asked, b.now, stamp{})
 			b.answers = b.answers[1:]
 		}
 	}
