@@ -24,8 +24,13 @@ func (a *actor) schedule(t *transfer, now time.Time) {
 		return
 	}
 	v := t.view()
-	v.Slots, v.RunLength = t.slots(a.cfg.Settings().Connections, v.EdgeRate, now)
+	v.Slots, v.RunLength, v.Ahead = t.slots(a.cfg.Settings().Connections, v.EdgeRate, now)
 	v.Slots -= t.claims
+	if v.Ahead > 0 {
+		if v.Ahead -= t.claimed(); v.Ahead <= 0 {
+			return
+		}
+	}
 	if t.edgeErr != nil {
 		v.Slots = min(v.Slots, 1-t.claims) // one request finds out whether the edge is back
 	}
@@ -57,18 +62,29 @@ func (a *actor) askOn(t *transfer) {
 	a.schedule(t, now)
 }
 
-// slots is how many edge requests may be under way, and for how many pieces each: all that the user allows while
-// there is nobody else to ask. With peers about, what is in flight is what the edge still sends after it was told to
-// yield, so it is as little as keeps the edge busy.
-func (t *transfer) slots(connections int, edgeRate float64, now time.Time) (requests, run int) {
+// claimed is for how many pieces edge requests are under way.
+func (t *transfer) claimed() (n int) {
+	for i := range t.pieces {
+		if t.pieces[i].Claimed && !t.done[i] {
+			n++
+		}
+	}
+	return n
+}
+
+// slots is how many edge requests may be under way, for how many pieces each, and for how many in all (0: no matter): all
+// that the user allows while there is nobody else to ask. With peers about, what is in flight is what the edge still sends after it
+// was told to yield, so it is as little as keeps the edge busy. Two requests can be enough for that; but where peers have begun every other
+// piece, requests are short, and it takes more of them.
+func (t *transfer) slots(connections int, edgeRate float64, now time.Time) (requests, run, ahead int) {
 	connections = max(1, connections)
 	longest := max(1, longestRequest/int(t.geo.unit))
 	switch {
 	case t.swarm == nil:
-		return connections, longest
+		return connections, longest, 0
 	case t.counted.Peers == 0 && now.Sub(t.began) > peersMayCome:
 		t.alone = true
-		return connections, max(1, longest/2)
+		return connections, max(1, longest/2), 0
 	}
 	rate := min(t.allowance, max(edgeRate, t.pacer.AloneRate()))
 	pieces := int(math.Ceil(rate * inFlight.Seconds() / float64(t.geo.unit)))
@@ -78,7 +94,7 @@ func (t *transfer) slots(connections int, edgeRate float64, now time.Time) (requ
 	pieces = max(pieces, 1)
 	good := pieces * int(t.geo.unit) / goodRequest
 	requests = min(connections, pieces, max(good, fewestFree))
-	return requests, min(longest, (pieces+requests-1)/requests)
+	return connections, min(longest, (pieces+requests-1)/requests), pieces
 }
 
 // shorten ends the long requests of one who thought to be alone: they may be for all that is left, and peers would have nothing to give.

@@ -112,6 +112,7 @@ type Swarm interface {
 	Availability(dst []uint16) []uint16
 	Neighbours() Neighbours
 	Fetch(pieces []bool) // from outside the LAN, while neighbours in it fetch the others; nil: all
+	Beside(rate float64) // bytes a second that the edge sends, of what peers could be asked for as well
 	Done(i int, kept int64)
 	Totals() Totals
 	Sources() []api.Source

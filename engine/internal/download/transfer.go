@@ -249,6 +249,8 @@ func (a *actor) look(t *transfer, now time.Time) {
 		t.refreshPieces(elapsed)
 		totals = t.countSwarm(a)
 		t.takeTurns(now)
+		fromEdge, _, _ := t.meter.rates(meterQuick)
+		t.swarm.Beside(fromEdge)
 		if t.alone && totals.Delivering > 0 {
 			t.shorten()
 		}

@@ -46,6 +46,9 @@ const (
 	warmUp        = 800 * time.Millisecond // before the edge alone is believed to be at full speed
 	margin        = 1.02                   // by which offload's plan beats the edge alone
 	standingQueue = 20 * time.Millisecond
+	filled        = 0.95 // of what the edge should give: with less its window is too short
+	stretching    = 1.15 // from sample to sample
+	mostStretch   = 64
 	leastPaced    = 0.1  // of what the line carries: a smaller window is not worth its packets
 	notFull       = 0.85 // of what the edge alone filled: a total below it says that the edge has less to give now
 )
@@ -79,8 +82,9 @@ type Pacer struct {
 	rest     time.Duration // how long to fill before yielding again
 	lookRest time.Duration // how long not to look again because of a sag
 	lookAt   time.Duration
-	known    int  // peers when the capacity was measured
-	sagged   bool // the edge has been let go because the total had sunk
+	known    int     // peers when the capacity was measured
+	sagged   bool    // the edge has been let go because the total had sunk
+	stretch  float64 // of Window, by what the line is not full with it
 
 	// offload: what the edge alone would give, and since when it has had to.
 	alone   float64
@@ -92,13 +96,14 @@ type Pacer struct {
 
 // NewPacer returns a pacer for an object of which remaining bytes are missing.
 func NewPacer(mode Mode, remaining int64) *Pacer {
-	return &Pacer{mode: mode, planned: remaining, allowance: Unlimited, rest: firstRest, lookRest: firstRest}
+	return &Pacer{mode: mode, planned: remaining, allowance: Unlimited, stretch: 1, rest: firstRest, lookRest: firstRest}
 }
 
 // Step takes a sample and returns the edge's allowance in bytes a second: Unlimited, or down to 0.
 func (p *Pacer) Step(s Sample) float64 {
 	p.history.add(s)
 	p.learnAlone(s)
+	p.stretchWindow(s)
 	switch {
 	case p.mode == EdgeOnly || s.Peers == 0:
 		p.allowance = Unlimited
@@ -114,14 +119,24 @@ func (p *Pacer) Step(s Sample) float64 {
 }
 
 // Window is how many bytes the edge may have under way when the shortest round trip to it is rtt: what fills the line, and standingQueue
-// in front of it. More of a queue would make it no faster, but would take from peers, who find the line full, each try to
-// send a little more. It is Unlimited while that is not known to be enough.
+// in front of it. More of a queue would make the edge no faster, but would drown what peers send. Where that turns out not to be
+// enough, because there is a queue elsewhere on the way, it grows. It is Unlimited while nothing is known of the line.
 func (p *Pacer) Window(rtt time.Duration) float64 {
 	rate := max(p.capacity, p.alone)
 	if p.mode == EdgeOnly || p.sagged || rate == 0 {
 		return Unlimited
 	}
-	return min(rate, max(p.allowance, leastPaced*rate)) * (rtt + standingQueue).Seconds()
+	return min(rate, max(p.allowance, leastPaced*rate)) * (rtt + standingQueue).Seconds() * p.stretch
+}
+
+// stretchWindow makes the window longer while the edge gives less than it should, and shorter again while it does not.
+func (p *Pacer) stretchWindow(s Sample) {
+	edge, peers := p.history.rates(s.Now, fast)
+	if edge < filled*min(p.allowance, max(p.capacity, p.alone)-peers) {
+		p.stretch = min(p.stretch*stretching, mostStretch)
+	} else {
+		p.stretch = max(p.stretch/stretching, 1)
+	}
 }
 
 // AloneRate is what the edge alone gives, as far as has been seen; 0 if it has not.

@@ -32,6 +32,7 @@ type View struct {
 	UnderWay  int     // edge requests that were started before
 	Peers     int     // connected peers that deliver, or have just been connected
 	RunLength int     // pieces that one request may be for
+	Ahead     int     // pieces that requests may be started for now, but for one in the end game; 0: no matter
 	Swarming  bool    // peers may come: leave them different pieces than a plain download would
 	StallTime time.Duration
 	Elapsed   time.Duration // since the download began
@@ -93,7 +94,9 @@ type picking struct {
 	taken map[int]bool // pieces of runs
 }
 
-func (p *picking) full() bool { return len(p.runs) >= p.Slots }
+func (p *picking) full() bool {
+	return len(p.runs) >= p.Slots || p.Ahead > 0 && len(p.taken) >= p.Ahead
+}
 
 func (p *picking) take(r Run) {
 	for i := r.First; i < r.First+r.Count; i++ {

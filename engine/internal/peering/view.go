@@ -105,6 +105,13 @@ func (m *member) Fetch(pieces []bool) {
 	}
 }
 
+// Beside implements download.Swarm.
+func (m *member) Beside(rate float64) {
+	if sw := m.joined(); sw != nil {
+		sw.Beside(rate)
+	}
+}
+
 // Done implements download.Swarm.
 func (m *member) Done(i int, kept int64) {
 	if sw := m.forget([]int{i}); sw != nil {

@@ -66,14 +66,17 @@ func (s *Swarm) nextPieces() (pieces []int, told []*link) {
 	return pieces, told
 }
 
-// lookAhead sets for how long each peer is asked ahead: windowTime, or as long as all peers together need for the
-// rest. Otherwise whoever asks last takes the whole rest for itself, and the others have nothing to do. s.mu is held.
+// Beside tells how many bytes a second come from elsewhere, of what peers could be asked for as well.
+func (s *Swarm) Beside(rate float64) { s.beside.Store(int64(rate)) }
+
+// lookAhead sets for how long each peer is asked ahead: windowTime, or as long as all peers, and who else sends, need together for the
+// rest. Otherwise whoever is asked first takes the whole rest for itself, and the others have nothing to do. s.mu is held.
 func (s *Swarm) lookAhead(now time.Time) time.Duration {
 	rest := int64(s.waiting.count()+s.asked.count()) * s.layout.pieceLength
 	for _, p := range s.work {
 		rest -= p.received
 	}
-	rate := 0.0
+	rate := float64(s.beside.Load())
 	for _, l := range s.links {
 		rate += l.rate(now)
 	}

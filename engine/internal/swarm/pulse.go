@@ -21,6 +21,7 @@ type pulse struct {
 const (
 	windowTime    = 2 * time.Second // how much of a peer's time its requests take up, at most
 	windowFewest  = 2               // chunks; the library asks again when none is left, so 1 would idle
+	windowLast    = time.Second     // before the end: whoever has taken a second chunk may be the last to finish
 	windowMost    = 512             // chunks: 32 MiB
 	windowUnknown = 8               // chunks, before the first byte
 
@@ -38,8 +39,11 @@ func (p *pulse) window(now time.Time, horizon time.Duration) int {
 	if p.lastByte.IsZero() {
 		return windowUnknown
 	}
-	chunks := p.arriving.rate(now) * horizon.Seconds() / chunkSize
-	return int(min(max(chunks, windowFewest), windowMost))
+	chunks, fewest := p.arriving.rate(now)*horizon.Seconds()/chunkSize, windowFewest
+	if horizon < windowLast {
+		fewest = 1
+	}
+	return int(min(max(chunks, float64(fewest)), windowMost))
 }
 
 // asked notes one more request, and reports whether there was none.

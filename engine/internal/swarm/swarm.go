@@ -76,6 +76,7 @@ type Swarm struct {
 	leave    sync.Once
 	wake     chan struct{} // for the pump
 	horizon  atomic.Int64  // see lookAhead
+	beside   atomic.Int64  // see Beside
 
 	asking sync.Mutex // makes a change of asked and its telling to the library one step
 
