@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// What one source may ask. A client sends a handful of requests when its network changes, and up to ten a second while it
+// What one source may ask. A client sends a handful of requests when its network changes, and up to 25 a second while it
 // uploads to peers whose lines are full; a household of those fits, and so does a whole building of the others.
 const (
 	perSecond = 50

@@ -31,8 +31,8 @@ type Sample struct {
 const (
 	fast          = 500 * time.Millisecond  // in which the edge follows what peers do
 	slow          = time.Second             // in which rates are compared
-	headroom      = 0.10                    // of the total, left to peers to grow into
-	lastStep      = 0.14                    // of the total: the edge yields this rest at once, and nothing is left that disturbs peers
+	headroom      = 0.06                    // of the total, left to peers to grow into
+	lastStep      = 0.18                    // of the total: the edge yields this rest at once, and nothing is left that disturbs peers
 	taken         = 0.25                    // share of the headroom that peers must have taken for the edge to go on yielding
 	patient       = 1200 * time.Millisecond // before peers that do not grow count as exhausted
 	plateau       = 1.03                    // growth of the total in a slow window below which it counts as all there is

@@ -158,3 +158,33 @@ func TestPacerNoticesPeersThatFadeSlowly(t *testing.T) {
 		t.Errorf("took %.1f s; the fluid bound is %.1f s", o.seconds, bound)
 	}
 }
+
+// The edge may have under way what fills the line and a short queue, less while it is held back, and more as soon as that
+// turns out to be too little.
+func TestWindow(t *testing.T) {
+	const rtt = 30 * time.Millisecond
+	p := NewPacer(Speed, 1e9)
+	if p.Window(rtt) != Unlimited {
+		t.Error("a window though nothing is known of the line")
+	}
+	var now time.Duration
+	var edge, peers float64
+	run := func(d time.Duration, edgeRate, peerRate float64) {
+		for end := now + d; now < end; now += 100 * time.Millisecond {
+			edge, peers = edge+edgeRate/10, peers+peerRate/10
+			p.Step(Sample{Now: now, EdgeBytes: int64(edge), PeerBytes: int64(peers), Remaining: int64(1e9 - edge - peers), Peers: 3, EdgeAlive: true})
+		}
+	}
+	run(time.Second, 5e6, 1e6)
+	full := 6e6 * (rtt + standingQueue).Seconds()
+	if got := p.Window(rtt); got < 0.95*full || got > 1.2*full {
+		t.Errorf("window of %.0f bytes; want %.0f", got, full)
+	}
+	run(700*time.Millisecond, 3e6, 1e6) // the total is not called sunk yet
+	if got := p.Window(rtt); got < 1.5*full {
+		t.Errorf("window of %.0f bytes while the line is a third empty; want more than %.0f", got, 1.5*full)
+	}
+	if p := NewPacer(EdgeOnly, 1e9); p.Window(rtt) != Unlimited {
+		t.Error("a window though nobody else sends")
+	}
+}

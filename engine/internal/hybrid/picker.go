@@ -32,7 +32,7 @@ type View struct {
 	UnderWay  int     // edge requests that were started before
 	Peers     int     // connected peers that deliver, or have just been connected
 	RunLength int     // pieces that one request may be for
-	Ahead     int     // pieces that requests may be started for now, but for one in the end game; 0: no matter
+	Ahead     int     // pieces that requests may be started for now; 0: no matter
 	Swarming  bool    // peers may come: leave them different pieces than a plain download would
 	StallTime time.Duration
 	Elapsed   time.Duration // since the download began
@@ -154,11 +154,19 @@ func (p *picking) free() {
 		for _, mine := range []bool{true, false} {
 			for k := 0; k < n && !p.full(); k++ {
 				if i := (p.Cursor + k) % n; p.Mine[i] == mine && min(p.Pieces[i].Holders, mostHolders) == holders && p.untouched(i) {
-					p.take(p.runFrom(i, longest))
+					p.take(p.runFrom(i, p.within(longest)))
 				}
 			}
 		}
 	}
+}
+
+// within is the longest run that Ahead leaves room for.
+func (p *picking) within(longest int) int {
+	if p.Ahead > 0 {
+		return max(1, min(longest, p.Ahead-len(p.taken)))
+	}
+	return longest
 }
 
 // inject fetches pieces that nobody connected has, though the edge rests. All of them lack such a piece, so one has to fetch

@@ -2,6 +2,7 @@ package hybrid
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -206,4 +207,29 @@ func FuzzPick(f *testing.F) {
 			}
 		}
 	})
+}
+
+// What is asked of the edge at once is counted in pieces: where peers have begun every other one, more requests take their place.
+func TestRequestsMakeUpForShortRuns(t *testing.T) {
+	for name, c := range map[string]struct {
+		begun func(i int) bool
+		want  []Run
+	}{
+		"nobody is at anything":    {func(int) bool { return false }, []Run{{First: 0, Count: 3}, {First: 3, Count: 2}}},
+		"peers are at every 2nd":   {func(i int) bool { return i%2 == 1 }, []Run{{First: 0, Count: 1}, {First: 2, Count: 1}, {First: 4, Count: 1}, {First: 6, Count: 1}, {First: 8, Count: 1}}},
+		"peers are at all but one": {func(i int) bool { return i != 7 }, []Run{{First: 7, Count: 1}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := View{Pieces: make([]Piece, 20), Done: make([]bool, 20), Mine: make([]bool, 20), PieceLength: 1 << 18, Allowance: Unlimited,
+				EdgeRate: 1e6, PeerRate: 1e6, Slots: 8, RunLength: 3, Ahead: 5, Swarming: true, Peers: 2, StallTime: time.Second}
+			for i := range v.Pieces {
+				if c.begun(i) {
+					v.Pieces[i].Outstanding = 1
+				}
+			}
+			if got := Pick(v); !slices.Equal(got, c.want) {
+				t.Errorf("Pick = %+v; want %+v", got, c.want)
+			}
+		})
+	}
 }
