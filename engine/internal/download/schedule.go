@@ -74,8 +74,8 @@ func (t *transfer) claimed() (n int) {
 
 // slots is how many edge requests may be under way, for how many pieces each, and for how many in all (0: no matter): all
 // that the user allows while there is nobody else to ask. With peers about, what is in flight is what the edge still sends after it
-// was told to yield, so it is as little as keeps the edge busy. Two requests can be enough for that; but where peers have begun every other
-// piece, requests are short, and it takes more of them.
+// was told to yield, so it is as little as keeps the edge busy. Two requests are enough for that; but where peers have begun every other
+// piece, requests are short, and an edge that runs free needs more of them.
 func (t *transfer) slots(connections int, edgeRate float64, now time.Time) (requests, run, ahead int) {
 	connections = max(1, connections)
 	longest := max(1, longestRequest/int(t.geo.unit))
@@ -94,7 +94,11 @@ func (t *transfer) slots(connections int, edgeRate float64, now time.Time) (requ
 	pieces = max(pieces, 1)
 	good := pieces * int(t.geo.unit) / goodRequest
 	requests = min(connections, pieces, max(good, fewestFree))
-	return connections, min(longest, (pieces+requests-1)/requests), pieces
+	run = min(longest, (pieces+requests-1)/requests)
+	if t.allowance >= hybrid.Unlimited {
+		requests = connections
+	}
+	return requests, run, pieces
 }
 
 // shorten ends the long requests of one who thought to be alone: they may be for all that is left, and peers would have nothing to give.

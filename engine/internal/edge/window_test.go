@@ -1,7 +1,10 @@
 package edge
 
 import (
+	"context"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -9,18 +12,24 @@ import (
 
 // A server's bytes arrive as they are read, also of a request that was under way when less was asked for.
 func TestServersSendNoMoreAheadThanTheWindow(t *testing.T) {
-	const size, read = 64 << 20, 16 << 20
+	const size, read, short = 6 << 20, 2 << 20, 64 << 10
 	var sent atomic.Int64
 	data := content(size)
-	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		file(data, `"v1"`)(counted{w, &sent}, r)
-	})
+	}))
+	server.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		_ = c.(*net.TCPConn).SetWriteBuffer(short) // what waits there has not been sent
+		return ctx
+	}
+	server.Start()
+	t.Cleanup(server.Close)
 	for name, c := range map[string]struct {
 		first, then int
 		most        int64 // bytes ahead; 0: no matter
 	}{
-		"short":              {32 << 10, 32 << 10, 6 << 20},
-		"shorter on the way": {MostWindow, 32 << 10, 6 << 20},
+		"short":              {short, short, 1 << 20},
+		"shorter on the way": {MostWindow, short, 1 << 20},
 		"the system's":       {0, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
