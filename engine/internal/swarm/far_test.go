@@ -61,6 +61,7 @@ func TestFarPeersGiveAllWhenTheLANIsSilent(t *testing.T) {
 				us := newClient(t, "us", o.empty(t))
 				_, end := connectWith(t, us, near, OfferOptions{MayServe: true, Near: true})
 				us.diary.until(t, "the neighbour", func() bool { return stats(us, near.name).Has == o.Pieces })
+				synctest.Wait() // it has also said that it gives; until then others are asked
 				connect(t, us, far)
 				time.Sleep(2 * time.Second)
 				if got := stats(us, far.name).Received; got != 0 {
