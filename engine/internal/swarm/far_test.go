@@ -21,6 +21,7 @@ func TestFarPeersGiveWhatTheLANLacks(t *testing.T) {
 		us.Fetch(mine)
 		end, _ := connectWith(t, us, near, OfferOptions{MayServe: true, Near: true})
 		us.diary.until(t, "the neighbour", func() bool { return stats(us, near.name).Has == o.Pieces/2 })
+		synctest.Wait() // it has also said that it gives
 		connect(t, us, far)
 		time.Sleep(10 * time.Second)
 		check := func(what string, has func(i int) bool, fromFar int) {
