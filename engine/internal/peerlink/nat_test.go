@@ -201,10 +201,11 @@ func TestSoundings(t *testing.T) {
 // A server that tells when it was reached shows the way there alone; without that, or after it was started anew, nothing is made up.
 func TestSoundingsAreOfTheWayThere(t *testing.T) {
 	s, now := &sounding{}, time.Now()
+	ms := func(n int) time.Duration { return time.Duration(n) * time.Millisecond }
 	for _, step := range []struct {
-		there, back time.Duration
-		clock       time.Duration // of the server, beside ours; 0: it tells nothing
-		want        time.Duration
+		there, back int // milliseconds, like all of these
+		clock       int // of the server, beside ours; 0: it tells nothing
+		want        int
 	}{
 		{10, 10, 5000, 0}, {10, 90, 5000, 0}, {50, 10, 5000, 40}, {10, 10, 5000, 0},
 		{30, 10, -100000, 0}, {50, 10, -100000, 20}, {30, 10, -100000, 0}, // started anew
@@ -212,9 +213,9 @@ func TestSoundingsAreOfTheWayThere(t *testing.T) {
 		{40, 10, 7000, 0}, {60, 70, 7000, 20},
 	} {
 		now = now.Add(soundingEvery)
-		at := now.Add(step.there * time.Millisecond)
-		s.answer(now, at.Add(step.back*time.Millisecond), stamp{at.Sub(began) + step.clock*time.Millisecond, step.clock != 0})
-		if queue, _, _ := s.last(now.Add(time.Second / 10)); queue != step.want*time.Millisecond {
+		at := now.Add(ms(step.there))
+		s.answer(now, at.Add(ms(step.back)), stamp{at.Sub(began) + ms(step.clock), step.clock != 0})
+		if queue, _, _ := s.last(now.Add(time.Second / 10)); queue != ms(step.want) {
 			t.Errorf("%+v: queue of %s", step, queue)
 		}
 	}
