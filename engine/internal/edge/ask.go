@@ -44,9 +44,9 @@ func (s *Source) ask(ctx context.Context, m *mirror, to location, q *question, d
 	if !s.opt.Hashed {
 		want.validator = s.validator(m)
 	}
-	win := &window{want: s.opt.Window}
+	win := newWindow(s.opt.Window)
 	ctx = s.trace(ctx, m, win)
-	msg := message{method: http.MethodGet, header: http.Header{}, windowed: win.wanted() > 0}
+	msg := message{method: http.MethodGet, header: http.Header{}, windowed: win.bounded}
 	if q.ranged {
 		msg.header.Set("Range", q.rangeHeader())
 		if c := want.validator.condition(to.Host); c != "" {

@@ -12,29 +12,33 @@ import (
 // set (net.core.rmem_max). Who needs more leaves the size to the system.
 const MostWindow = 208 << 10
 
-// window keeps what a server may have under way on one connection as small as the caller wants it. It does so by the
-// connection's receive buffer, which TCP tells the server of.
+// window keeps what a server may have under way for one request as small as the caller wants it. It does so by the
+// connection's receive buffer, which TCP tells the server of. A buffer whose size was set keeps it, since systems do not go back to
+// sizes of their own; so only connections of the pool for that are ever touched, and whether a request uses one is decided before it is sent.
 type window struct {
-	want func() int // nil: never
-	size int        // that was last set
+	want    func() int
+	bounded bool // the connection is of that pool
+	size    int  // that was last set
 
 	mu   sync.Mutex
 	conn *net.TCPConn // that the request uses; nil: not known
 }
 
-// wanted is what the caller wants now; 0: as large as the system likes.
-func (w *window) wanted() int {
-	if w.want == nil {
-		return 0
-	}
-	return min(w.want(), MostWindow)
+// newWindow asks want, which may be nil for never, whether this request is to be bounded.
+func newWindow(want func() int) *window {
+	return &window{want: want, bounded: want != nil && want() > 0}
 }
 
-// adjust sets the size if another one is wanted. A system that refuses is less smooth, no more. A connection whose size was set keeps it:
-// systems do not go back to sizes of their own.
+// adjust sets the size if another one is wanted. A system that refuses lets the server run ahead, no more.
 func (w *window) adjust() {
-	size := w.wanted()
-	if size <= 0 || size == w.size {
+	if !w.bounded {
+		return
+	}
+	size := min(w.want(), MostWindow)
+	if size <= 0 { // no bound is wanted any more: the nearest to it, until the next request
+		size = MostWindow
+	}
+	if size == w.size {
 		return
 	}
 	w.mu.Lock()

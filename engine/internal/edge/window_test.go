@@ -71,6 +71,38 @@ func TestServersSendNoMoreAheadThanTheWindow(t *testing.T) {
 	}
 }
 
+// A connection of the common pool is left alone though a bound is wanted while its bytes come: its next request may want none.
+func TestOnlyConnectionsOfTheirPoolAreBounded(t *testing.T) {
+	server := serve(t, file(content(10), ""))
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for _, c := range []struct {
+		wants []int // at the request, and then while bytes come
+		want  int   // size that was set last
+	}{
+		{[]int{0, 1000, 2000}, 0},
+		{[]int{3000, 1000}, 1000},
+		{[]int{3000, 1 << 30}, MostWindow},
+		{[]int{3000, 0}, MostWindow},
+	} {
+		now := c.wants[0]
+		w := newWindow(func() int { return now })
+		w.conn = tcpOf(conn)
+		for _, now = range c.wants {
+			w.adjust()
+		}
+		if w.size != c.want {
+			t.Errorf("%v: %d was set; want %d", c.wants, w.size, c.want)
+		}
+	}
+	if newWindow(nil).bounded {
+		t.Error("a bound that nobody wanted")
+	}
+}
+
 // counted counts what a server has handed to its system.
 type counted struct {
 	http.ResponseWriter
