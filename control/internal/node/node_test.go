@@ -225,6 +225,26 @@ func TestWelcomeTellsWhatAClientNeeds(t *testing.T) {
 	}
 }
 
+// Who finds only a peer that is meeting it already may look again soon: others may have come.
+func TestWhoIsBeingMetLooksAgainSoon(t *testing.T) {
+	p := start(t)
+	anna, bert := newDevice(t, "anna"), newDevice(t, "bert")
+	anna.login(p)
+	bert.login(p)
+	anna.announce(film, 50)
+	anna.barrier()
+	bert.announce(film, 50)
+	bert.barrier()
+	anna.lookup(film, p.grant(anna, film, nil))
+	want[*wire.NodeMessage_Introduce](bert)
+
+	bert.lookup(film, p.grant(bert, film, nil))
+	found := want[*wire.NodeMessage_Found](bert).Found
+	if found.Introduced != 0 || found.RetryAfterS != uint32(retryMeeting/time.Second) {
+		t.Errorf("found = %v", found)
+	}
+}
+
 func TestTwoPeersAreIntroducedAndSignal(t *testing.T) {
 	p := start(t)
 	anna, bert := newDevice(t, "anna"), newDevice(t, "bert")

@@ -15,9 +15,10 @@ import (
 
 // When a client should look up again: soon while it got fewer peers than it wants.
 const (
-	retryFew    = 10 * time.Second
-	retryEnough = time.Minute
-	retryBusy   = 5 * time.Second
+	retryMeeting = 2 * time.Second
+	retryFew     = 10 * time.Second
+	retryEnough  = time.Minute
+	retryBusy    = 5 * time.Second
 )
 
 // obey does what a message asks. An error ends the session; what is merely refused does not.
@@ -133,7 +134,10 @@ func (s *session) lookup(l *wire.Lookup) error {
 			found.Introduced++
 		}
 	}
-	if int(found.Introduced) < want {
+	switch {
+	case int(found.Introduced) < len(picked): // the others may be meeting the asker already
+		found.RetryAfterS = uint32(retryMeeting / time.Second)
+	case len(picked) < want:
 		found.RetryAfterS = uint32(retryFew / time.Second)
 	}
 	s.send(&wire.NodeMessage{Body: &wire.NodeMessage_Found{Found: found}})

@@ -35,7 +35,9 @@ type request struct {
 	filled int    // bytes of it that are there, or on the disk
 	kept   int    // of these: on the disk, from peers; no hash has confirmed them
 
-	dropped bool // peers were sooner; owned by the actor
+	began   time.Time
+	had     int  // bytes of the first piece that were there; both owned by the actor, as what follows
+	dropped bool // peers were sooner
 }
 
 // fetch runs an edge request in a worker.
@@ -54,6 +56,7 @@ func (a *actor) fetch(t *transfer, run hybrid.Run) {
 	} else {
 		r.buffer, r.filled = t.buffer(), r.kept
 	}
+	r.began, r.had = time.Now(), r.filled
 	ctx, cancel := context.WithCancel(t.act.ctx)
 	t.requests[r] = cancel
 	a.goWorker(func() {

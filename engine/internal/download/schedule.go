@@ -13,7 +13,7 @@ func (t *transfer) view() hybrid.View {
 	edgeRate, peerRate, _ := t.meter.rates(meterWindow)
 	t.peerBest = max(peerRate, t.peerBest*peerFade)
 	_, quick, _ := t.meter.rates(meterQuick)
-	return hybrid.View{RunLength: 1, Pieces: t.pieces, Done: t.done, Mine: t.mine, PieceLength: t.geo.unit, Cursor: t.cursor, Allowance: t.allowance,
+	return hybrid.View{RunLength: 1, Pieces: t.pieces, Done: t.done, Turns: t.turns, PieceLength: t.geo.unit, Cursor: t.cursor, Allowance: t.allowance,
 		EdgeRate: max(edgeRate, t.pacer.AloneRate()/2), PeerRate: min(peerRate, quick), Peers: t.counted.Delivering, UnderWay: t.claims,
 		Swarming: t.swarm != nil, StallTime: stallTime, Wait: t.inLAN && time.Since(t.nearTime) < neighbourTime, Elapsed: time.Since(t.began)}
 }
@@ -43,6 +43,9 @@ func (a *actor) schedule(t *transfer, now time.Time) {
 			t.pieces[i].Claimed = true
 			t.origin[i] = api.PieceClaimed
 		}
+		first := t.pieces[run.First]
+		a.log.Debug("asks the edge", "piece", run.First, "count", run.Count, "duplicate", run.Duplicate, "holders", first.Holders, "coming", first.Coming,
+			"turn", t.turns[run.First])
 		t.cursor = (run.First + run.Count) % len(t.pieces)
 		t.claims++
 		a.fetch(t, run)
@@ -74,7 +77,8 @@ func (t *transfer) claimed() (n int) {
 
 // slots is how many edge requests may be under way, for how many pieces each, and for how many in all (0: no matter): all
 // that the user allows while there is nobody else to ask. With peers about, what is in flight is what the edge still sends after it
-// was told to yield, so it is as little as keeps the edge busy. Two requests are enough for that; but where peers have begun every other
+// was told to yield, and what others of a crowd do not get meanwhile, so it is as little as keeps the edge busy: one piece where that
+// takes long, and the next before it ends. Two requests are enough for more; but where peers have begun every other
 // piece, requests are short, and an edge that runs free needs more of them.
 func (t *transfer) slots(connections int, edgeRate float64, now time.Time) (requests, run, ahead int) {
 	connections = max(1, connections)
@@ -87,18 +91,30 @@ func (t *transfer) slots(connections int, edgeRate float64, now time.Time) (requ
 		return connections, max(1, longest/2), 0
 	}
 	rate := min(t.allowance, max(edgeRate, t.pacer.AloneRate()))
-	pieces := int(math.Ceil(rate * inFlight.Seconds() / float64(t.geo.unit)))
-	if t.allowance >= hybrid.Unlimited {
-		pieces = max(pieces, fewestFree)
+	pieces := max(1, int(math.Ceil(rate*inFlight.Seconds()/float64(t.geo.unit))))
+	if pieces == 1 && t.endsSoon(now) {
+		pieces = 2
 	}
-	pieces = max(pieces, 1)
 	good := pieces * int(t.geo.unit) / goodRequest
-	requests = min(connections, pieces, max(good, fewestFree))
+	requests = min(connections, pieces, max(good, fewestRequests))
 	run = min(longest, (pieces+requests-1)/requests)
 	if t.allowance >= hybrid.Unlimited {
 		requests = connections
 	}
 	return requests, run, pieces
+}
+
+// endsSoon tells whether the only request that is under way will have ended when the first bytes of another could come.
+func (t *transfer) endsSoon(now time.Time) bool {
+	rate, _, _ := t.meter.rates(meterWindow)
+	if len(t.requests) != 1 || rate <= 0 {
+		return false
+	}
+	for r := range t.requests {
+		needs := time.Duration(float64(t.geo.size(r.run.First)-int64(r.had)) / rate * float64(time.Second))
+		return now.Sub(r.began) > needs-t.edgeRTT
+	}
+	return false
 }
 
 // shorten ends the long requests of one who thought to be alone: they may be for all that is left, and peers would have nothing to give.

@@ -111,8 +111,10 @@ type Swarm interface {
 	Progress(dst []swarm.PieceProgress) // dst has room for all pieces
 	Availability(dst []uint16) []uint16
 	Neighbours() Neighbours
-	Fetch(pieces []bool) // from outside the LAN, while neighbours in it fetch the others; nil: all
-	Beside(rate float64) // bytes a second that the edge sends, of what peers could be asked for as well
+	Fetch(pieces []bool)           // from outside the LAN, while neighbours in it fetch the others; nil: all
+	Claim(pieces []int)            // tell peers what is being fetched from the edge
+	Claimed(dst []uint16) []uint16 // how many peers are fetching each piece from it
+	Beside(rate float64)           // bytes a second that the edge sends, of what peers could be asked for as well
 	Done(i int, kept int64)
 	Totals() Totals
 	Sources() []api.Source

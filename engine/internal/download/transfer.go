@@ -1,6 +1,7 @@
 package download
 
 import (
+	"cmp"
 	"context"
 	"hash/fnv"
 	"log/slog"
@@ -24,13 +25,14 @@ const (
 	stallTime      = 600 * time.Millisecond
 	edgeSilence    = 2 * time.Second        // after which peers may be asked for what the edge was asked for
 	inFlight       = 500 * time.Millisecond // of work at the edge while peers are about
-	fewestFree     = 2                      // pieces in flight while the edge may run free
+	fewestRequests = 2                      // at the edge, where more than one piece is in flight
 	goodRequest    = 1 << 20                // bytes: more requests cost more, longer ones bind the edge for longer
 	longestRequest = 8 << 20                // bytes: keeps the cost of requests below 1%
 	peersMayCome   = 3 * time.Second        // after the start; later the edge works as if there were none
 	noLimit        = -1                     // of a budget.Limiter
 	traceEvery     = 300 * time.Millisecond // between lines of a debug log
 	peerFade       = 0.99                   // of the best rate of peers, from tick to tick
+	claimEcho      = 3 * time.Second        // after a piece came from the edge: by then peers have heard that it is there
 	keptPrefixes   = 16                     // pieces of which a failed request's beginning is kept
 	leastWindow    = 16 << 10               // bytes of one edge request
 	usualRTT       = 50 * time.Millisecond  // to an edge, where it has not been measured
@@ -55,8 +57,9 @@ type transfer struct {
 	origin    []byte // letters of the piece map
 	progress  []swarm.PieceProgress
 	holders   []uint16
-	mine      []bool          // to fetch for all, see hybrid.Turns
-	others    []uint64        // whom mine was shared out among
+	coming    []uint16
+	turns     []int           // see hybrid.Turns
+	others    []uint64        // whom turns were shared out among
 	inLAN     bool            // others are the neighbours in the LAN
 	nearSeen  int64           // bytes that have come from them
 	nearTime  time.Time       // when they became more, or others changed
@@ -66,8 +69,9 @@ type transfer struct {
 	left      int             // pieces
 	cursor    int
 
-	claims    int  // edge requests under way
-	alone     bool // they were made as if no peers would come
+	fresh     []landing // the last ones
+	claims    int       // edge requests under way
+	alone     bool      // they were made as if no peers would come
 	requests  map[*request]context.CancelFunc
 	buffers   [][]byte // of pieces, for the next requests
 	allowance float64
@@ -75,10 +79,11 @@ type transfer struct {
 	prefixes  map[int][]byte // beginnings of pieces whose request broke off
 	whole     map[int]bool   // pieces that peers' beginning and an edge's rest did not make
 
-	edgeSeen  int64     // bytes from all edges
-	edgeMoved time.Time // when they last became more, or nothing was asked for
-	edgeErr   error     // the last request's, until one works again
-	edgeRetry time.Time // no request before
+	edgeSeen  int64         // bytes from all edges
+	edgeRTT   time.Duration // the longest round trip to one; 0: not measured
+	edgeMoved time.Time     // when they last became more, or nothing was asked for
+	edgeErr   error         // the last request's, until one works again
+	edgeRetry time.Time     // no request before
 	edgeWait  time.Duration
 	meter     meter
 	savedAt   time.Time
@@ -93,7 +98,7 @@ func (a *actor) beginTransfer(act *activity, now time.Time) {
 	geo := a.geometry()
 	n := geo.pieces()
 	t := &transfer{act: act, began: now, geo: geo, pieces: make([]hybrid.Piece, n), done: make([]bool, n), origin: make([]byte, n),
-		mine: make([]bool, n), progress: make([]swarm.PieceProgress, n), touched: make([]time.Duration, n), firstCame: make([]time.Duration, n), left: n, allowance: hybrid.Unlimited,
+		turns: make([]int, n), progress: make([]swarm.PieceProgress, n), touched: make([]time.Duration, n), firstCame: make([]time.Duration, n), left: n, allowance: hybrid.Unlimited,
 		prefixes: map[int][]byte{}, whole: map[int]bool{}, requests: map[*request]context.CancelFunc{}, savedAt: now, reported: now}
 	act.transfer = t
 	for i := range n {
@@ -133,7 +138,6 @@ func (a *actor) beginTransfer(act *activity, now time.Time) {
 		a.beginStream(t)
 		return
 	}
-	t.window.Store(int64(t.edgeWindow(now)))
 	a.tick()
 }
 
@@ -219,6 +223,7 @@ func (a *actor) tick() {
 	}
 	a.schedule(t, now)
 	t.lend(now)
+	t.tellClaims(now)
 	if a.gaveUp(t, now) {
 		return
 	}
@@ -255,7 +260,7 @@ func (a *actor) look(t *transfer, now time.Time) {
 			t.shorten()
 		}
 	}
-	edgeBytes := t.edgeBytes()
+	edgeBytes := t.askEdge()
 	if edgeBytes != t.edgeSeen || t.claims == 0 {
 		t.edgeSeen, t.edgeMoved = edgeBytes, now
 	}
@@ -265,7 +270,8 @@ func (a *actor) look(t *transfer, now time.Time) {
 		delivering -= totals.NearDelivering
 	}
 	t.allowance = t.pacer.Step(hybrid.Sample{Now: elapsed, EdgeBytes: edgeBytes, PeerBytes: t.paced,
-		Remaining: max(0, a.total()-a.file.Progress().VerifiedLength), Peers: delivering, EdgeAlive: t.edgeErr == nil})
+		Remaining: max(0, a.total()-a.file.Progress().VerifiedLength), Peers: delivering,
+		Crowd: 2*len(t.others) > totals.Peers, EdgeAlive: t.edgeErr == nil})
 	if now.Sub(t.tracedAt) >= traceEvery && a.log.Enabled(a.ctx, slog.LevelDebug) {
 		t.tracedAt = now
 		e, p, _ := t.meter.rates(meterWindow)
@@ -299,13 +305,7 @@ func (t *transfer) edgeWindow(now time.Time) int {
 	if t.swarm == nil || t.counted.Peers == 0 && now.Sub(t.began) > peersMayCome {
 		return 0
 	}
-	rtt := time.Duration(0)
-	for _, h := range t.source.Stats() {
-		rtt = max(rtt, h.RTT)
-	}
-	if rtt == 0 {
-		rtt = usualRTT
-	}
+	rtt := cmp.Or(t.edgeRTT, usualRTT)
 	all := t.pacer.Window(rtt)
 	if all >= hybrid.Unlimited && t.counted.Delivering > 0 {
 		return 0
@@ -321,12 +321,14 @@ func (t *transfer) edgeWindow(now time.Time) int {
 	return min(max(each, leastWindow), edge.MostWindow)
 }
 
-// edgeBytes is what all mirrors have delivered so far.
-func (t *transfer) edgeBytes() (n int64) {
+// askEdge takes over what the source knows of its mirrors: what all have delivered, and the longest way to one.
+func (t *transfer) askEdge() (bytes int64) {
+	t.edgeRTT = 0
 	for _, h := range t.source.Stats() {
-		n += h.Bytes
+		bytes += h.Bytes
+		t.edgeRTT = max(t.edgeRTT, h.RTT)
 	}
-	return n
+	return bytes
 }
 
 // refreshPieces takes over what peers have done. Time in which this machine itself stood still counts for nobody's idleness.
@@ -334,7 +336,7 @@ func (t *transfer) refreshPieces(elapsed time.Duration) {
 	frozen := elapsed - t.lookedAt - tickEvery
 	t.lookedAt = elapsed
 	t.swarm.Progress(t.progress)
-	t.holders = t.swarm.Availability(t.holders)
+	t.holders, t.coming = t.swarm.Availability(t.holders), t.swarm.Claimed(t.coming)
 	for i := range t.pieces {
 		if t.done[i] {
 			continue
@@ -352,7 +354,35 @@ func (t *transfer) refreshPieces(elapsed time.Duration) {
 		if i < len(t.holders) {
 			p.Holders = int(t.holders[i])
 		}
+		if i < len(t.coming) {
+			p.Coming = int(t.coming[i])
+		}
 	}
+}
+
+// tellClaims has peers know what this client is fetching from the edge, and has just fetched: that it has a piece now, they may hear a
+// second later, behind what is being sent to them.
+func (t *transfer) tellClaims(now time.Time) {
+	if t.swarm == nil {
+		return
+	}
+	t.fresh = slices.DeleteFunc(t.fresh, func(l landing) bool { return now.Sub(l.at) > claimEcho })
+	var claims []int
+	for i := range t.pieces {
+		if t.pieces[i].Claimed && !t.done[i] {
+			claims = append(claims, i)
+		}
+	}
+	for _, l := range t.fresh {
+		claims = append(claims, l.piece)
+	}
+	t.swarm.Claim(claims)
+}
+
+// landing is a piece that has come from the edge.
+type landing struct {
+	piece int
+	at    time.Time
 }
 
 // takeTurns shares the pieces out again when those who download the object have changed. Those in a LAN share them out
@@ -371,9 +401,13 @@ func (t *transfer) takeTurns(now time.Time) {
 		return
 	}
 	t.others, t.inLAN, t.nearTime = append([]uint64{}, others...), inLAN, now
-	hybrid.Turns(t.mine, n.Self, others)
+	hybrid.Turns(t.turns, n.Self, others)
 	if inLAN {
-		t.swarm.Fetch(t.mine)
+		mine := make([]bool, len(t.turns))
+		for i, turn := range t.turns {
+			mine[i] = turn == 0
+		}
+		t.swarm.Fetch(mine)
 	} else {
 		t.swarm.Fetch(nil)
 	}
@@ -415,6 +449,7 @@ func (a *actor) pieceFromEdge(t *transfer, i int, kept int64) {
 	a.rec.FromEdge += size - kept
 	a.rec.FromPeers += kept
 	if t.swarm != nil {
+		t.fresh = append(t.fresh, landing{i, time.Now()})
 		t.swarm.Done(i, kept) // what peers had of it is in the swarm's own count of waste
 	}
 }

@@ -24,6 +24,7 @@ type Sample struct {
 	PeerBytes int64
 	Remaining int64 // bytes not yet verified
 	Peers     int   // connected, not stalled, that have something we miss
+	Crowd     bool  // most of the connected lack pieces, too
 	EdgeAlive bool  // no back-off on every mirror
 }
 
@@ -42,6 +43,7 @@ const (
 	firstRest     = 4 * time.Second
 	longRest      = 24 * time.Second
 	fillMargin    = 1.05                   // the edge's part while peers are exhausted, so that it can show more
+	seedShare     = 0.15                   // of what peers give: an edge that gives less is what a crowd waits for, and each copy too many keeps all of them
 	tiny          = 0.02                   // of the total: less is not worth requests
 	warmUp        = 800 * time.Millisecond // before the edge alone is believed to be at full speed
 	margin        = 1.02                   // by which offload's plan beats the edge alone
@@ -180,6 +182,9 @@ func (p *Pacer) speed(s Sample) float64 {
 			p.enter(yielding, now)
 			p.peers0 = max(peers, (1-headroom)*p.peers0) // coming back from a dip is no growth
 		}
+	}
+	if s.Crowd && p.phase != looking && p.alone > 0 && p.alone < seedShare*max(peers, p.peers0) {
+		return 0 // what counts is that it sends what nobody has, and it does so at rest, too
 	}
 	if p.phase == yielding {
 		if quick > (1-lastStep)*p.capacity {

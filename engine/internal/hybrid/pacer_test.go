@@ -125,6 +125,28 @@ func TestPlanFollowsAnEdgeThatHasLessToGive(t *testing.T) {
 	}
 }
 
+// An edge that gives little beside what a crowd's members give each other rests, and then sends what nobody has; to
+// one whose peers have everything it adds what it can.
+func TestEdgeThatACrowdWaitsFor(t *testing.T) {
+	for _, crowd := range []bool{true, false} {
+		p := NewPacer(Speed, 1e9)
+		var edge, peers float64
+		rested := 0
+		for now := time.Duration(0); now < 20*time.Second; now += 100 * time.Millisecond {
+			if edge += 0.5 * mbit / 10; now > 3*time.Second {
+				peers += 9 * mbit / 10 / float64(1+int(now.Seconds())%2) // they often wait for something to give
+			}
+			if p.Step(Sample{Now: now, EdgeBytes: int64(edge), PeerBytes: int64(peers), Remaining: 1e8, Peers: 5, Crowd: crowd, EdgeAlive: true}) == 0 && now > 10*time.Second {
+				rested++
+			}
+		}
+		t.Logf("in a crowd: %v; at rest in %d of the last 100 samples", crowd, rested)
+		if crowd != (rested > 60) {
+			t.Error("it should do so in a crowd, and otherwise not")
+		}
+	}
+}
+
 func TestPacerGivesTheEdgeBackWithinASecondWhenPeersFallSilent(t *testing.T) {
 	const death = 10 * time.Second
 	w := world{link: 80 * mbit, edge: 40 * mbit, size: 300e6, noise: 0.2, peersAt: 300 * time.Millisecond}

@@ -3,7 +3,10 @@
 // goroutine or take a lock, so that tables, simulations and the real thing run the same code.
 package hybrid
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Piece is what the picker sees of one missing piece.
 type Piece struct {
@@ -12,6 +15,7 @@ type Piece struct {
 	Received    int64         // bytes of it that peers have delivered
 	Prefix      int64         // of these: from its beginning on, without a gap
 	Holders     int           // connected peers that have it
+	Coming      int           // connected peers that are fetching it from the edge
 	Idle        time.Duration // since a peer last delivered a chunk of it, or was asked for it
 	Age         time.Duration // since the first chunk of it came; 0 while none has
 }
@@ -20,7 +24,7 @@ type Piece struct {
 type View struct {
 	Pieces      []Piece
 	Done        []bool // verified
-	Mine        []bool // this client's to fetch while nobody has them, see Turns
+	Turns       []int  // of others before it is this client's to fetch them, see there
 	Wait        bool   // neighbours in the LAN are at theirs: what is not this client's turn will come from them
 	PieceLength int64
 	Cursor      int // where this client starts to look; differs from client to client
@@ -108,7 +112,7 @@ func (p *picking) take(r Run) {
 // untouched tells whether nobody is at piece i, as far as one knows.
 func (p *picking) untouched(i int) bool {
 	x := &p.Pieces[i]
-	return !(p.Wait && !p.Mine[i]) && !p.Done[i] && !x.Claimed && x.Outstanding == 0 && x.Received == 0 && !p.taken[i]
+	return !(p.Wait && p.Turns[i] > 0) && !p.Done[i] && !x.Claimed && x.Outstanding == 0 && x.Received == 0 && !p.taken[i]
 }
 
 func (p *picking) anyUntouched() bool {
@@ -146,20 +150,32 @@ func (p *picking) runFrom(first, longest int) Run {
 	return r
 }
 
-// free picks among pieces that nobody is at, the rarest first, from the cursor on.
+// free picks among pieces that nobody is at: the rarest first, of these the one whose turn is nearest, from the cursor on.
 func (p *picking) free() {
 	longest := max(1, p.RunLength)
-	n := len(p.Pieces)
-	for _, holders := range p.rarities() {
-		for _, mine := range []bool{true, false} {
-			for k := 0; k < n && !p.full(); k++ {
-				if i := (p.Cursor + k) % n; p.Mine[i] == mine && min(p.Pieces[i].Holders, mostHolders) == holders && p.untouched(i) {
-					p.take(p.runFrom(i, p.within(longest)))
-				}
-			}
+	for !p.full() {
+		first := p.first(func(i int) bool { return p.Pieces[i].Coming == 0 || p.PeerRate < p.EdgeRate })
+		if first < 0 {
+			return
 		}
+		p.take(p.runFrom(first, p.within(longest)))
 	}
 }
+
+// first returns the untouched piece to fetch first among those that may be; -1: there is none.
+func (p *picking) first(may func(i int) bool) int {
+	best, n := -1, len(p.Pieces)
+	for k := range n {
+		i := (p.Cursor + k) % n
+		if p.untouched(i) && may(i) && (best < 0 || cmp.Or(cmp.Compare(p.frequency(i), p.frequency(best)), cmp.Compare(p.Turns[i], p.Turns[best])) < 0) {
+			best = i
+		}
+	}
+	return best
+}
+
+// frequency is how many connected peers have piece i, or will have it soon.
+func (p *picking) frequency(i int) int { return p.Pieces[i].Holders + p.Pieces[i].Coming }
 
 // within is the longest run that Ahead leaves room for.
 func (p *picking) within(longest int) int {
@@ -172,16 +188,13 @@ func (p *picking) within(longest int) int {
 // inject fetches pieces that nobody connected has, though the edge rests. All of them lack such a piece, so one has to fetch
 // it for all: whose turn it is does so at once, and the others only when peers will soon have nothing left to give.
 func (p *picking) inject() {
-	turns := []bool{true}
-	if p.UnderWay == 0 && p.hungry() {
-		turns = append(turns, false)
-	}
-	for _, mine := range turns {
-		for i := 0; i < len(p.Pieces) && !p.full(); i++ {
-			if p.Mine[i] == mine && p.Pieces[i].Holders == 0 && p.untouched(i) {
-				p.take(Run{First: i, Count: 1})
-			}
+	others := p.UnderWay == 0 && p.hungry()
+	for !p.full() {
+		next := p.first(func(i int) bool { return p.frequency(i) == 0 && (p.Turns[i] == 0 || others) })
+		if next < 0 {
+			return
 		}
+		p.take(Run{First: next, Count: 1})
 	}
 }
 
@@ -194,25 +207,6 @@ func (p *picking) hungry() bool {
 		}
 	}
 	return supply < max(p.PeerRate*enoughTime.Seconds(), enoughPieces*float64(p.PieceLength))
-}
-
-// mostHolders is the number from which pieces count as equally frequent.
-const mostHolders = 63
-
-// rarities returns the numbers of holders that occur among untouched pieces, in rising order.
-func (p *picking) rarities() (list []int) {
-	var seen [mostHolders + 1]bool
-	for i := range p.Pieces {
-		if p.untouched(i) {
-			seen[min(p.Pieces[i].Holders, mostHolders)] = true
-		}
-	}
-	for h, ok := range seen {
-		if ok {
-			list = append(list, h)
-		}
-	}
-	return list
 }
 
 // stalled takes over pieces whose peers have gone silent. A piece that peers are still asked for may only wait for

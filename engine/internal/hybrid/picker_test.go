@@ -18,6 +18,7 @@ type picture struct {
 	name                               string
 	have, edge, peers, silent, holders string
 	mine                               string // 1: this client's turn
+	coming                             string // how many peers are fetching it
 	slots, cursor, underWay            int
 	deliver                            int // peers that deliver
 	swarming                           bool
@@ -30,7 +31,7 @@ type picture struct {
 const unit = 1 << 20
 
 func (p picture) view() View {
-	v := View{Done: make([]bool, len(p.have)), Mine: make([]bool, len(p.have)), Pieces: make([]Piece, len(p.have)), PieceLength: unit, Cursor: p.cursor, Slots: p.slots,
+	v := View{Done: make([]bool, len(p.have)), Turns: make([]int, len(p.have)), Pieces: make([]Piece, len(p.have)), PieceLength: unit, Cursor: p.cursor, Slots: p.slots,
 		Peers: p.deliver, Swarming: p.swarming, RunLength: p.run, UnderWay: p.underWay, Allowance: p.allowance, EdgeRate: p.edgeRate, PeerRate: p.peerRate, StallTime: time.Second, Wait: p.wait}
 	at := func(s string, i int) byte {
 		if i < len(s) {
@@ -41,7 +42,9 @@ func (p picture) view() View {
 	digit := func(c byte) int { return strings.IndexByte("0123456789", c) }
 	for i := range p.have {
 		v.Done[i] = p.have[i] == '#'
-		v.Mine[i] = at(p.mine, i) == '1'
+		if at(p.mine, i) != '1' {
+			v.Turns[i] = 1
+		}
 		piece := &v.Pieces[i]
 		piece.Claimed = at(p.edge, i) == 'e'
 		if d := digit(at(p.peers, i)); d > 0 {
@@ -49,6 +52,9 @@ func (p picture) view() View {
 		}
 		if d := digit(at(p.silent, i)); d > 0 {
 			piece.Outstanding, piece.Idle = d, 5*time.Second
+		}
+		if d := digit(at(p.coming, i)); d > 0 {
+			piece.Coming = d
 		}
 		if d := digit(at(p.holders, i)); d > 0 {
 			piece.Holders = d
@@ -77,6 +83,10 @@ func TestPick(t *testing.T) {
 		{name: "the edge never rests when nobody else delivers", have: "....", slots: 1, swarming: true, want: "0+1"},
 		{name: "what nobody has comes first", have: "......", holders: "221022", slots: 1, swarming: true, deliver: 2, allowance: Unlimited, want: "3+1"},
 		{name: "then the rarest", have: "......", holders: "332313", slots: 2, swarming: true, deliver: 3, allowance: Unlimited, want: "4+1 2+1"},
+		{name: "what a peer is fetching counts as there", have: "....", coming: "11.1", slots: 1, swarming: true, deliver: 2, allowance: Unlimited, edgeRate: 2, peerRate: 1, want: "2+1"},
+		{name: "is fetched, too, while peers give less than the edge", have: "##.#", coming: "..1", slots: 1, swarming: true, deliver: 2, allowance: Unlimited, edgeRate: 2, peerRate: 1, want: "2+1"},
+		{name: "and left to that peer while they give more", have: "##.#", coming: "..1", slots: 1, swarming: true, deliver: 2, allowance: Unlimited, edgeRate: unit, peerRate: 2 * unit, want: ""},
+		{name: "nor does the edge at rest send it again", have: "....", coming: "11..", mine: "1111", slots: 4, swarming: true, deliver: 2, want: "2+1 3+1"},
 		{name: "from this client's own place on", have: "........", holders: "11111111", slots: 2, cursor: 6, swarming: true, deliver: 1, allowance: Unlimited, want: "6+1 7+1"},
 		{name: "not what peers are asked for", have: "....", peers: "11.1", holders: "1111", slots: 2, swarming: true, deliver: 1, allowance: Unlimited, want: "2+1"},
 		{name: "what a silent peer holds up", have: "####", peers: "", silent: "", slots: 1, swarming: true, deliver: 1, allowance: Unlimited, want: ""},
@@ -188,7 +198,7 @@ func FuzzPick(f *testing.F) {
 			return
 		}
 		v := View{Done: make([]bool, len(state)), Pieces: make([]Piece, len(state)), PieceLength: unit, Cursor: cursor % len(state), Slots: slots,
-			Allowance: Unlimited, EdgeRate: unit, PeerRate: 1, Peers: 1, Swarming: swarming, Mine: make([]bool, len(state)), RunLength: run, StallTime: time.Second}
+			Allowance: Unlimited, EdgeRate: unit, PeerRate: 1, Peers: 1, Swarming: swarming, Turns: make([]int, len(state)), RunLength: run, StallTime: time.Second}
 		for i, b := range state {
 			v.Done[i] = b&1 != 0
 			v.Pieces[i] = Piece{Claimed: b&2 != 0, Outstanding: int(b>>2) & 3, Holders: int(b >> 4), Idle: time.Duration(b) * 10 * time.Millisecond}
@@ -220,7 +230,7 @@ func TestRequestsMakeUpForShortRuns(t *testing.T) {
 		"peers are at all but one": {func(i int) bool { return i != 7 }, []Run{{First: 7, Count: 1}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			v := View{Pieces: make([]Piece, 20), Done: make([]bool, 20), Mine: make([]bool, 20), PieceLength: 1 << 18, Allowance: Unlimited,
+			v := View{Pieces: make([]Piece, 20), Done: make([]bool, 20), Turns: make([]int, 20), PieceLength: 1 << 18, Allowance: Unlimited,
 				EdgeRate: 1e6, PeerRate: 1e6, Slots: 8, RunLength: 3, Ahead: 5, Swarming: true, Peers: 2, StallTime: time.Second}
 			for i := range v.Pieces {
 				if c.begun(i) {

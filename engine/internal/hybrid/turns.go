@@ -1,18 +1,17 @@
 package hybrid
 
-// Turns marks the pieces that are this client's to fetch from the edge while nobody has them, so that a crowd takes one
-// copy from the edge and not the same pieces several times. Each piece goes to the client with the highest number that
-// piece and client hash to (rendezvous hashing, Thaler and Ravishankar 1998), so that all who see the same
-// neighbours agree without a message, and one who comes or goes moves only its own pieces. Clients are random numbers, the
-// same wherever they are seen.
-func Turns(mine []bool, self uint64, others []uint64) {
-	for i := range mine {
+// Turns shares out who fetches which piece from the edge while nobody has it, so that a crowd takes one copy from there and not the
+// same pieces several times: it sets how many of the others come before this client for each piece. 0 makes it this client's turn;
+// among those that are not, one whose turn is near is less likely to be fetched by two at once. Clients are put in order by what
+// piece and client hash to (rendezvous hashing, Thaler and Ravishankar 1998), so that all who see the same neighbours agree without a
+// message, and one who comes or goes moves only its own pieces. Clients are random numbers, the same wherever they are seen.
+func Turns(turns []int, self uint64, others []uint64) {
+	for i := range turns {
 		own := weight(self, i)
-		mine[i] = true
+		turns[i] = 0
 		for _, o := range others {
 			if weight(o, i) > own {
-				mine[i] = false
-				break
+				turns[i]++
 			}
 		}
 	}

@@ -10,11 +10,11 @@ func TestTurnsAreSharedOut(t *testing.T) {
 	for k, self := range clients {
 		var others []uint64
 		others = append(append(others, clients[k+1:]...), clients[:k]...)
-		mine := make([]bool, pieces)
-		Turns(mine, self, others)
+		places := make([]int, pieces)
+		Turns(places, self, others)
 		count := 0
-		for i, m := range mine {
-			if m {
+		for i, before := range places {
+			if before == 0 {
 				turns[i]++
 				count++
 			}
@@ -31,21 +31,21 @@ func TestTurnsAreSharedOut(t *testing.T) {
 }
 
 func TestWhoComesMovesOnlyItsOwnTurns(t *testing.T) {
-	before, after := make([]bool, 1000), make([]bool, 1000)
+	before, after := make([]int, 1000), make([]int, 1000)
 	Turns(before, 1, []uint64{2, 3})
 	Turns(after, 1, []uint64{2, 3, 4})
 	for i := range before {
-		if after[i] && !before[i] {
+		if after[i] == 0 && before[i] != 0 {
 			t.Errorf("piece %d became this client's turn when another came", i)
 		}
 	}
 }
 
 func TestAloneEachPieceIsOnesTurn(t *testing.T) {
-	mine := make([]bool, 10)
-	Turns(mine, 7, nil)
-	for i, m := range mine {
-		if !m {
+	places := make([]int, 10)
+	Turns(places, 7, nil)
+	for i, before := range places {
+		if before != 0 {
 			t.Errorf("piece %d is nobody's turn", i)
 		}
 	}

@@ -105,6 +105,21 @@ func (m *member) Fetch(pieces []bool) {
 	}
 }
 
+// Claim implements download.Swarm.
+func (m *member) Claim(pieces []int) {
+	if sw := m.joined(); sw != nil {
+		sw.Claim(pieces)
+	}
+}
+
+// Claimed implements download.Swarm.
+func (m *member) Claimed(dst []uint16) []uint16 {
+	if sw := m.joined(); sw != nil {
+		return sw.Claimed(dst)
+	}
+	return dst[:0]
+}
+
 // Beside implements download.Swarm.
 func (m *member) Beside(rate float64) {
 	if sw := m.joined(); sw != nil {

@@ -13,7 +13,8 @@
 //
 //	  - A link speaks the peer wire protocol (BEP 3) to the peer. The library sees a harmless subset of it:
 //	    have, bitfield, piece, choke and unchoke come in; interested, have, bitfield, request and cancel go
-//	    out. No extension is offered, so that no bencoding, hash or fast message of a stranger is ever parsed.
+//	    out. Links tell each other their claims besides, see claims.go. No extension of the library's is
+//	    offered, so that no bencoding, hash or fast message of a stranger is ever parsed.
 //	  - Uploads never enter the library. A link answers requests itself, which makes refusing to share a
 //	    single decision at the socket, keeps a slow upload from delaying our own requests, and wakes at once
 //	    when a limit is raised.

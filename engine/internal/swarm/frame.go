@@ -38,6 +38,7 @@ type message struct {
 	id        byte
 	block     block  // have: only its piece
 	payload   []byte // of a piece or a bitfield; aliases the frame
+	claims    []int  // see claims.go
 }
 
 // maxFrame is the longest body of a frame that the rules allow.
@@ -82,6 +83,8 @@ func (l *layout) decode(body []byte) (m message, err error) {
 		}
 		m.payload = body[pieceHeader:]
 		m.block, err = l.block(rest, uint32(len(m.payload)))
+	case msgClaims:
+		m.claims, err = l.claimsOf(rest)
 	default:
 		return m, fmt.Errorf("message %d is not allowed", m.id)
 	}
@@ -141,7 +144,7 @@ func (l *layout) checkOutgoing(p []byte) error {
 		if err != nil {
 			return fmt.Errorf("outgoing: %w", err)
 		}
-		if !m.keepAlive && (m.id == msgChoke || m.id == msgUnchoke || m.id == msgPiece) {
+		if !m.keepAlive && (m.id == msgChoke || m.id == msgUnchoke || m.id == msgPiece || m.id == msgClaims) {
 			return fmt.Errorf("outgoing: message %d is not the library's to send", m.id)
 		}
 		p = p[prefix+n:]

@@ -14,6 +14,7 @@ func seeds(o *object) [][]byte {
 		message1(msgInterested), message1(msgNotInterested), message1(msgHave, words(0)...),
 		message1(msgRequest, words(0, 0, 1<<10)...), message1(msgCancel, words(0, 0, 1<<10)...),
 		message1(msgPiece, append(words(0, 0), o.piece(0)...)...),
+		message1(msgClaims), message1(msgClaims, words(0, 2)...), message1(msgClaims, words(2, 0)...), message1(msgClaims, 0, 0),
 		message1(0x0e), message1(0x0f), message1(20, 0, 'd', 'e'), message1(21, make([]byte, 48)...),
 		words(1<<32 - 1), words(1 << 31), {0, 0},
 	}
@@ -42,6 +43,12 @@ func FuzzDecode(f *testing.F) {
 			}
 			if m.id == msgPiece && len(m.payload) != b.length {
 				t.Errorf("%d bytes for %+v", len(m.payload), b)
+			}
+		case msgClaims:
+			for k, i := range m.claims {
+				if i < 0 || i >= o.Pieces || k > 0 && m.claims[k-1] >= i || k >= mostClaims {
+					t.Errorf("accepted claims %v", m.claims)
+				}
 			}
 		case msgHave:
 			if m.block.piece < 0 || m.block.piece >= o.Pieces {

@@ -129,6 +129,7 @@ func TestOffersOfExtensionsAreIgnored(t *testing.T) {
 		near.Write(hello[:])
 		var theirs handshake
 		io.ReadFull(near, theirs[:])
+		theirs[reservedByte] &^= knowsClaims
 		if bits := binary.BigEndian.Uint64(theirs[20:]); bits != 0 {
 			t.Errorf("reserved bits are %x", bits)
 		}

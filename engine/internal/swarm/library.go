@@ -88,9 +88,9 @@ func (s *Swarm) libraryConfig() *torrent.ClientConfig {
 }
 
 // stealGrace is how old a request must be before the library lets another peer take it over. Without it
-// requests move while their answers are on the way, which wastes twice as much where peers are far. A
+// requests move while their answers are on the way: a block takes most of a second where a peer's line serves many. A
 // peer that stalls loses its requests sooner and by another way, see pulse.
-const stealGrace = time.Second
+const stealGrace = 3 * time.Second
 
 func linkOf(p *torrent.Peer) *link { return p.RemoteAddr.(*address).link }
 

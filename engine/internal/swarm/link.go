@@ -25,6 +25,8 @@ type link struct {
 	since    time.Time // set by join
 	theirID  [20]byte
 
+	knowsClaims bool // see claims.go
+
 	ctx    context.Context // ends with the link
 	cancel context.CancelCauseFunc
 	closed sync.Once
@@ -46,20 +48,23 @@ type link struct {
 	pulse // has its own lock
 
 	// Guarded by Swarm.mu. Payload bytes.
-	has       bitset
-	hidden    bitset // of has: what the library has not been told of, see far.go
-	hasCount  int
-	reveal    []int // hidden until now, to be told as soon as Read gets to it
-	received  int64
-	useful    int64 // as far as one knew when it came
-	redundant int64
-	wasted    int64 // redundant, or useful and then discarded with its piece
-	unjudged  int64 // of the last message, of which it is not known yet whether it is useful
-	ended     bool  // the library takes nothing more
-	bad       int   // rejected pieces it had part in
-	good      int   // verified pieces it had part in
-	sent      int64
-	sending   meter
+	has        bitset
+	hidden     bitset // of has: what the library has not been told of, see far.go
+	hasCount   int
+	reveal     []int // hidden until now, to be told as soon as Read gets to it
+	coming     []int // pieces that the peer is fetching from the edge
+	claimsTold []int // of ours, the last that the peer was told
+	received   int64
+	useful     int64 // as far as one knew when it came
+	redundant  int64
+	wasted     int64 // redundant, or useful and then discarded with its piece
+	unjudged   int64 // of the last message, of which it is not known yet whether it is useful
+	ended      bool  // the library takes nothing more
+	parted     bool  // not counted among the connected any more
+	bad        int   // rejected pieces it had part in
+	good       int   // verified pieces it had part in
+	sent       int64
+	sending    meter
 }
 
 // address is what the library knows a link by.
@@ -100,8 +105,11 @@ func newLink(s *Swarm, peer PeerID, conn net.Conn, outgoing bool, o OfferOptions
 // run is the link's goroutine: it shakes hands, hands the link to the library, and uploads.
 func (l *link) run() {
 	defer context.AfterFunc(l.ctx, func() { l.conn.Close() })() // Leave does not know it while it shakes hands
-	theirs, err := shakeHands(l.conn, newHandshake(infoHash(l.swarm.id), l.swarm.self))
+	ours := newHandshake(infoHash(l.swarm.id), l.swarm.self)
+	ours[reservedByte] |= knowsClaims
+	theirs, err := shakeHands(l.conn, ours)
 	l.theirID = theirs.id()
+	l.knowsClaims = theirs[reservedByte]&knowsClaims != 0
 	if err := l.swarm.join(l, err); err != nil {
 		l.close(err)
 		return
@@ -161,10 +169,15 @@ func (s *Swarm) part(l *link) {
 	if s.links[l.peer] == l {
 		delete(s.links, l.peer)
 	}
+	l.parted = true
 	l.has.common(l.has, 0, func(i int) bool {
 		s.holders[i]--
 		return true
 	})
+	for _, i := range l.coming {
+		s.coming[i]--
+	}
+	l.coming = nil
 	s.news.changed, s.news.gone = true, true
 	s.mu.Unlock()
 	s.log.Debug("peer gone", "peer", l.peer, "reason", context.Cause(l.ctx))
@@ -288,6 +301,9 @@ func (l *link) take(m message) (pass bool, err error) {
 		return false, l.requested(m.block)
 	case msgCancel:
 		l.uploads.remove(m.block)
+		return false, nil
+	case msgClaims:
+		l.swarm.claimed(l, m.claims)
 		return false, nil
 	case msgPiece:
 		l.swarm.countReceived(l, len(m.payload))

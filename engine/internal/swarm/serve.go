@@ -66,7 +66,7 @@ func (u *uploads) signal() {
 	}
 }
 
-// serve answers the peer's requests until the link ends. It alone writes chokes, unchokes and
+// serve answers the peer's requests until the link ends. It alone writes chokes, unchokes, claims and
 // pieces, so the peer sees them in the order in which they were decided.
 func (l *link) serve() {
 	open := false // the peer knows that it may ask
@@ -74,6 +74,10 @@ func (l *link) serve() {
 		if may := l.mayUpload(); may != open {
 			open = may
 			l.open(open)
+			continue
+		}
+		if news := l.claimNews(); news != nil {
+			_, _ = l.send(news) // an error has closed the link
 			continue
 		}
 		if b, ok := l.uploads.first(); ok && open {

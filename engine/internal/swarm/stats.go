@@ -106,7 +106,7 @@ func (s *Swarm) Received(i int) int64 {
 func (s *Swarm) peerHas(l *link, i int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if l.has.has(i) {
+	if l.parted || l.has.has(i) {
 		return false
 	}
 	s.addHolder(l, i)
@@ -120,7 +120,7 @@ func (s *Swarm) peerHasAll(l *link, field []byte) bool {
 	defer s.mu.Unlock()
 	hide := false
 	for i := range s.layout.pieces {
-		if field[i/8]&(0x80>>(i%8)) != 0 && !l.has.has(i) {
+		if field[i/8]&(0x80>>(i%8)) != 0 && !l.parted && !l.has.has(i) {
 			s.addHolder(l, i)
 			hide = s.hide(l, i)
 		}
@@ -131,6 +131,7 @@ func (s *Swarm) peerHasAll(l *link, field []byte) bool {
 
 func (s *Swarm) addHolder(l *link, i int) {
 	l.has.add(i)
+	s.arrived(l, i)
 	l.hasCount++
 	s.holders[i]++
 	s.news.changed = true

@@ -93,6 +93,8 @@ type Swarm struct {
 	work      map[int]*progress // pieces that peers are at
 	spoiled   map[int]bool      // pieces that were rejected and are not verified since
 	holders   []uint16          // connected peers that have each piece
+	coming    []uint16          // connected peers that are fetching each piece from the edge
+	claims    []int             // pieces that this client is fetching from it; never changed, only replaced
 	totals    Totals
 	news      news
 	hopeless  bool // the storage failed
@@ -107,7 +109,7 @@ func newSwarm(e *Engine, c Content, l *layout, p Pieces, o Observer) *Swarm {
 		links: map[PeerID]*link{}, addresses: map[string]PeerID{},
 		allow:  func(PeerID) bool { return false },
 		wanted: newBitset(l.pieces), waiting: newBitset(l.pieces), asked: newBitset(l.pieces),
-		work: map[int]*progress{}, spoiled: map[int]bool{}, holders: make([]uint16, l.pieces),
+		work: map[int]*progress{}, spoiled: map[int]bool{}, holders: make([]uint16, l.pieces), coming: make([]uint16, l.pieces),
 	}
 	s.horizon.Store(int64(windowTime))
 	rand.Read(s.self[:])
