@@ -18,16 +18,20 @@ type controller struct {
 	at      time.Time     // of the last reading
 	queue   time.Duration // of the last reading
 	actual  float64       // bytes a second that really left, smoothed
+	ceiling float64       // actual, when the rate was cut last: about what the line carries; 0: never yet
+	settled time.Time     // when that cut will have shown
 
 	period   int64         // number of the current drainPeriod
 	standing time.Duration // the shortest queue in it
 	drainEnd time.Time     // until then the rate is drainShare of itself
+	newcomer bool          // a link has come since the last drain
 }
 
 // reading is what the paths of all links have shown in one interval.
 type reading struct {
 	queue time.Duration // that packets wait in front of our own line
 	seen  time.Duration // that packets to peers wait anywhere; what we think to be the peers' may yet be ours
+	rtt   time.Duration // with these queues
 	sent  uint64        // bytes since the last reading
 	got   uint64        // bytes that the same peers sent
 	lossy bool          // more than the odd packet was lost
@@ -49,18 +53,27 @@ const (
 	minRate   = 16e3
 	maxRate   = 2e9
 
-	// Chosen by simulation over 2 Mbit/s to 2 Gbit/s and 1 to 250 ms, with and without 8 ms of noise, one link and 13: at
-	// least 80% of an idle line, at a mean queue of at most 37 ms.
-	leadGain = 2    // how many intervals ahead the queue is judged
-	growGain = 0.05 // of the rate, with no queue
-	cutGain  = 0.3  // of the rate, for each target's length of queue above the target
-	mostCut  = 0.3  // of the rate
+	// Chosen by simulation over 2 Mbit/s to 2 Gbit/s and 1 to 250 ms, with and without 8 ms of noise, one link and 13.
+	leadGain    = 2     // how many intervals ahead the queue is judged
+	growGain    = 0.05  // of the rate, with no queue
+	nearGain    = 0.015 // the same, near the ceiling
+	leastGrown  = 160e3 // bytes a second, by whose gain at least the rate grows
+	nearCeiling = 0.95  // of the ceiling
+	cutGain     = 0.3   // of the rate, for each target's length of queue above the target
+	mostCut     = 0.3   // of the rate
+	manyEmpty   = 3     // intervals
+
+	// A cut shows after two round trips, and what soundings and acknowledgements take besides. A second cut before that would be
+	// for a queue that the first has mended.
+	reactTime  = 100 * time.Millisecond
+	forgetTime = 2 * time.Second // after which a ceiling is old
 
 	// Every drainPeriod the rate falls for a moment so that our own queue empties: without it the queue
 	// becomes part of the shortest round trip on record, and the target creeps up. All devices do so at the
 	// same time, because those of a home share its queue.
 	drainPeriod = 20 * time.Second
 	drainTime   = 250 * time.Millisecond
+	drainPause  = 5 * time.Second // between drains for newcomers
 	drainShare  = 0.25
 	drainWorth  = 5 * time.Millisecond // a shorter queue is left alone
 )
@@ -98,26 +111,49 @@ func (c *controller) update(now time.Time, r reading) {
 	}
 
 	// Loss without a queue, or in that of a peer's line, is left to QUIC's own congestion control.
-	switch lossy := room < 0.9 && r.seen < r.queue+soundingNoise && r.lossy; {
-	case room < 0 || lossy:
-		c.startup = false
-		factor := 1 + max(-mostCut, cutGain*room)
-		if lossy {
-			factor = 1 - mostCut
-		}
-		// From what really left, or a rate that was never used would take long to come down.
-		c.rate = min(c.rate, 1.1*c.actual+minRate) * factor
+	lossy := room < 0.9 && r.seen < r.queue+soundingNoise && r.lossy
+	switch {
+	case lossy, room < -1, room < 0 && !now.Before(c.settled):
+		c.cut(now, r.rtt, room, lossy)
+	case room < 0:
+		// What was cut has not shown yet.
 	case max(sent, c.actual) < 0.6*c.rate:
 		// Something else is the limit; a rate that is not used says nothing about the path.
 	case c.startup && room > 0.5 && r.seen < r.queue+soundingNoise:
 		c.rate *= 2
-	case c.empty > 3: // the other traffic has gone, or startup was ended by a stray sample
+	default:
+		c.grow(now, room)
+	}
+	c.rate = min(max(c.rate, minRate), maxRate)
+}
+
+// cut lowers the rate, from what really left: one that was never used would take long to come down.
+func (c *controller) cut(now time.Time, rtt time.Duration, room float64, lossy bool) {
+	c.startup = false
+	c.ceiling, c.settled = min(c.rate, c.actual), now.Add(reactTime+2*rtt)
+	factor := 1 + max(-mostCut, cutGain*room)
+	if lossy {
+		factor = 1 - mostCut
+	}
+	c.rate = min(c.rate, 1.1*c.actual+minRate) * factor
+}
+
+// grow raises the rate: quickly far below the ceiling, and slowly near it until it is so old that the line may carry more.
+func (c *controller) grow(now time.Time, room float64) {
+	recent := now.Sub(c.settled) < forgetTime
+	switch {
+	case c.empty > manyEmpty && c.rate < nearCeiling*c.ceiling:
+		c.rate = min(1.25*c.rate, nearCeiling*c.ceiling)
+	case c.empty > manyEmpty && !recent: // the other traffic has gone, or startup was ended by a stray sample
 		c.rate *= 1.25
 	default:
 		c.startup = false
-		c.rate += room * max(8e3, growGain*c.rate)
+		gain := growGain
+		if recent && c.rate > nearCeiling*c.ceiling {
+			gain = nearGain
+		}
+		c.rate += room * gain * max(leastGrown, c.rate)
 	}
-	c.rate = min(max(c.rate, minRate), maxRate)
 }
 
 // aim chooses the target: the longer one while what comes from peers is more than acknowledgements.
@@ -132,20 +168,26 @@ func (c *controller) aim(r reading) {
 	}
 }
 
-// drain starts a drain at the beginning of a period if there was a queue all through the last one, and
-// says whether one is under way; what is measured then says nothing about the rate.
+// drain starts a drain at the beginning of a period if there was a queue all through the last one, or when somebody has come to
+// whom the queue that is there looks like the path's own delay, and says whether one is under way; what is measured then says
+// nothing about the rate.
 func (c *controller) drain(now time.Time, queue time.Duration) bool {
 	if now.Before(c.drainEnd) {
 		return true
 	}
+	lasted := false
 	if period := now.UnixNano() / int64(drainPeriod); period != c.period {
 		c.period = period
-		lasted := c.standing != math.MaxInt64 && c.standing >= drainWorth
+		lasted = c.standing != math.MaxInt64 && c.standing >= drainWorth
 		c.standing = math.MaxInt64
-		if lasted {
-			c.drainEnd = now.Add(drainTime)
-			return true
-		}
+	}
+	if now.Sub(c.drainEnd) > drainPause && c.newcomer {
+		lasted = lasted || queue >= drainWorth
+		c.newcomer = false
+	}
+	if lasted {
+		c.drainEnd = now.Add(drainTime)
+		return true
 	}
 	c.standing = min(c.standing, queue)
 	return false

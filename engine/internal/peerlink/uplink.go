@@ -33,10 +33,10 @@ const (
 	// A pause, because nobody had anything to send or because a busy machine woke the writer late, is made good by a
 	// burst that fills the queue up to its target, but at least of minBurstTime.
 	minBurstTime = 10 * time.Millisecond
-	minBurst     = 4 << 10 // bytes
+	minBurst     = 2 * minTake
 	// takeTime is how much is granted at least, so that writers do not wake for every packet.
 	takeTime = 8 * time.Millisecond
-	minTake  = 4 << 10 // bytes
+	minTake  = 1400 // bytes: a packet
 
 	maxPause  = 50 * time.Millisecond
 	lookEvery = 5 * time.Millisecond // at the end of an interval
@@ -51,6 +51,7 @@ func (u *uplink) join(p *path) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.paths[p] = struct{}{}
+	u.control.newcomer = true
 }
 
 func (u *uplink) leave(p *path) {
@@ -145,12 +146,13 @@ func (u *uplink) read(now time.Time) (r reading) {
 		}
 	}
 	if len(seen) == 0 {
-		r.queue, r.seen = u.control.queue, u.control.queue
+		r.queue, r.seen, r.rtt = u.control.queue, u.control.queue, u.rtt
 		return r
 	}
 	slices.SortFunc(seen, func(a, b glance) int { return cmp.Compare(a.queue, b.queue) })
 	low := seen[(len(seen)-1)/4]
-	r.queue, r.seen, u.rtt = low.queue, low.queue, low.rtt
+	u.rtt = low.rtt
+	r.queue, r.seen, r.rtt = low.queue, low.queue, low.rtt
 	r.queue = max(0, r.queue-u.beyond(now, low.queue))
 	r.lossy = 2*losing > len(seen)
 	return r

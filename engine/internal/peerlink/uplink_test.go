@@ -1,6 +1,7 @@
 package peerlink
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
@@ -154,6 +155,38 @@ func TestIdleLinkIsUsed(t *testing.T) {
 				// What a change does is seen a round trip later, so that the queue swings the more the farther it is.
 				if most := givingQueue + 5*time.Millisecond + delay/20; queue > most {
 					t.Errorf("%v Mbit/s, %s away, noise %s: queue of %s; want at most %s", mbit, delay, noise, queue, most)
+				}
+			}
+		}
+	}
+}
+
+// What counts for who plays beside an upload is the longest queue, not the mean: the rate must find what the line carries and stay there,
+// also while its queue is told from the peers' by soundings that come late.
+func TestQueueHardlySwings(t *testing.T) {
+	for _, mbit := range []float64{2, 10, 200} {
+		for _, delay := range []time.Duration{time.Millisecond, 30 * time.Millisecond, 100 * time.Millisecond} {
+			for _, beyond := range []time.Duration{0, 40 * time.Millisecond} {
+				for _, links := range []int{1, 4} {
+					link := newBottleneck(mbit, delay, 500*time.Millisecond)
+					link.server, link.noise = true, 2*time.Millisecond
+					link.connect(links - 1)
+					link.run(time.Second, nobody)
+					for _, l := range link.links {
+						l.beyond = beyond
+					}
+					link.run(5*time.Second, nobody)
+					const moments = 6000
+					used, queues := 0.0, make([]time.Duration, moments)
+					for k := range queues {
+						share, queue := link.run(5*step, nobody)
+						used, queues[k] = used+share/moments, queue
+					}
+					slices.Sort(queues)
+					if p95 := queues[moments*95/100]; used < 0.84 || p95 > givingQueue+7*time.Millisecond {
+						t.Errorf("%v Mbit/s, %s away, queue of %s at the peers, %d links: %.0f%% used at %s in the 95th percentile; want 84%% and %s",
+							mbit, delay, beyond, links, 100*used, p95, givingQueue+7*time.Millisecond)
+					}
 				}
 			}
 		}
