@@ -32,6 +32,7 @@ const (
 	noLimit        = -1                     // of a budget.Limiter
 	traceEvery     = 300 * time.Millisecond // between lines of a debug log
 	peerFade       = 0.99                   // of the best rate of peers, from tick to tick
+	claimWorth     = 200 * time.Millisecond // that the edge needs for a piece, or its claim is not worth telling
 	claimEcho      = 3 * time.Second        // after a piece came from the edge: by then peers have heard that it is there
 	keptPrefixes   = 16                     // pieces of which a failed request's beginning is kept
 	leastWindow    = 16 << 10               // bytes of one edge request
@@ -57,7 +58,7 @@ type transfer struct {
 	origin    []byte // letters of the piece map
 	progress  []swarm.PieceProgress
 	holders   []uint16
-	coming    []uint16
+	coming    []uint16        // of others who say so, at the edge for each piece
 	turns     []int           // see hybrid.Turns
 	others    []uint64        // whom turns were shared out among
 	inLAN     bool            // others are the neighbours in the LAN
@@ -361,9 +362,14 @@ func (t *transfer) refreshPieces(elapsed time.Duration) {
 }
 
 // tellClaims has peers know what this client is fetching from the edge, and has just fetched: that it has a piece now, they may hear a
-// second later, behind what is being sent to them.
+// second later, behind what is being sent to them. A fast edge is there before such a message is of use.
 func (t *transfer) tellClaims(now time.Time) {
 	if t.swarm == nil {
+		return
+	}
+	if rate, _, _ := t.meter.rates(meterWindow); rate*claimWorth.Seconds() > float64(t.geo.unit) {
+		t.fresh = nil
+		t.swarm.Claim(nil)
 		return
 	}
 	t.fresh = slices.DeleteFunc(t.fresh, func(l landing) bool { return now.Sub(l.at) > claimEcho })

@@ -98,13 +98,18 @@ func (s *Swarm) arrived(l *link, i int) {
 	}
 }
 
-// claimNews returns the message that the peer has not got yet; nil: it knows all.
-func (l *link) claimNews() []byte {
+// claimNews returns the message that the peer has not got yet; nil: it knows all. Who may not have the pieces hears of none: it would wait
+// for what never comes.
+func (l *link) claimNews(mayUpload bool) []byte {
 	l.swarm.mu.Lock()
 	defer l.swarm.mu.Unlock()
-	if !l.knowsClaims || l.hasCount == l.swarm.layout.pieces || slices.Equal(l.claimsTold, l.swarm.claims) {
+	claims := l.swarm.claims
+	if !mayUpload {
+		claims = nil
+	}
+	if !l.knowsClaims || l.hasCount == l.swarm.layout.pieces || slices.Equal(l.claimsTold, claims) {
 		return nil
 	}
-	l.claimsTold = l.swarm.claims
-	return claimsFrame(l.claimsTold)
+	l.claimsTold = claims
+	return claimsFrame(claims)
 }

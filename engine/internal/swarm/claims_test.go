@@ -44,6 +44,23 @@ func TestPeersHearOfClaims(t *testing.T) {
 	})
 }
 
+// Who gets nothing from a client hears nothing of what it fetches, and forgets what it heard.
+func TestClaimsEndWithSharing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := makeObject(4<<20, 256<<10)
+		a, b := newClient(t, "a", o.empty(t)), newClient(t, "b", o.empty(t))
+		a.Claim([]int{3})
+		connect(t, a, b)
+		for k, share := range []bool{true, false, true, false} {
+			a.SetUpload(func(PeerID) bool { return share })
+			time.Sleep(time.Second)
+			if got, _ := claimedOf(b); share != slices.Equal(got, []int{3}) {
+				t.Errorf("%d: shares %v; %v are claimed", k, share, got)
+			}
+		}
+	})
+}
+
 // A peer that does not say that it knows of claims hears of none, and may be of any make.
 func TestStrangersHearOfNoClaims(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -76,7 +76,7 @@ func (l *link) serve() {
 			l.open(open)
 			continue
 		}
-		if news := l.claimNews(); news != nil {
+		if news := l.claimNews(open); news != nil {
 			_, _ = l.send(news) // an error has closed the link
 			continue
 		}
