@@ -183,7 +183,7 @@ func (p *Pacer) speed(s Sample) float64 {
 			p.peers0 = max(peers, (1-headroom)*p.peers0) // coming back from a dip is no growth
 		}
 	}
-	if s.Crowd && p.phase != looking && p.alone > 0 && p.alone < seedShare*max(peers, p.peers0) {
+	if s.Crowd && p.phase != looking && p.alone > 0 && p.alone < seedShare*max(peers, p.peers0) && p.alone < peers {
 		return 0 // what counts is that it sends what nobody has, and it does so at rest, too
 	}
 	if p.phase == yielding {

@@ -147,6 +147,22 @@ func TestEdgeThatACrowdWaitsFor(t *testing.T) {
 	}
 }
 
+// However little it is, the edge is all there is when a crowd falls silent.
+func TestEdgeDoesNotRestWhenACrowdFallsSilent(t *testing.T) {
+	const silence = 26 * time.Second
+	p := NewPacer(Speed, 1e9)
+	var edge, peers float64
+	for now := time.Duration(0); now < silence+5*time.Second; now += 100 * time.Millisecond {
+		if edge += 0.5 * mbit / 10; now > 3*time.Second && now < silence {
+			peers += 9 * mbit / 10 / float64(1+int(now.Seconds())%2) // the more they waited, the longer it does not look again
+		}
+		allowed := p.Step(Sample{Now: now, EdgeBytes: int64(edge), PeerBytes: int64(peers), Remaining: 1e8, Peers: 5, Crowd: true, EdgeAlive: true})
+		if now > silence+1200*time.Millisecond && allowed < 0.5*mbit {
+			t.Fatalf("%s after the silence began the edge may give %.0f bytes a second", now-silence, allowed)
+		}
+	}
+}
+
 func TestPacerGivesTheEdgeBackWithinASecondWhenPeersFallSilent(t *testing.T) {
 	const death = 10 * time.Second
 	w := world{link: 80 * mbit, edge: 40 * mbit, size: 300e6, noise: 0.2, peersAt: 300 * time.Millisecond}
