@@ -225,12 +225,18 @@ func TestWelcomeTellsWhatAClientNeeds(t *testing.T) {
 	}
 }
 
+// two devices log in.
+func two(t *testing.T, p *place) (anna, bert *device) {
+	anna, bert = newDevice(t, "anna"), newDevice(t, "bert")
+	anna.login(p)
+	bert.login(p)
+	return anna, bert
+}
+
 // Who finds only a peer that is meeting it already may look again soon: others may have come.
 func TestWhoIsBeingMetLooksAgainSoon(t *testing.T) {
 	p := start(t)
-	anna, bert := newDevice(t, "anna"), newDevice(t, "bert")
-	anna.login(p)
-	bert.login(p)
+	anna, bert := two(t, p)
 	anna.announce(film, 50)
 	anna.barrier()
 	bert.announce(film, 50)
@@ -247,9 +253,7 @@ func TestWhoIsBeingMetLooksAgainSoon(t *testing.T) {
 
 func TestTwoPeersAreIntroducedAndSignal(t *testing.T) {
 	p := start(t)
-	anna, bert := newDevice(t, "anna"), newDevice(t, "bert")
-	anna.login(p)
-	bert.login(p)
+	anna, bert := two(t, p)
 	bert.announce(film, 100)
 	bert.barrier()
 
@@ -331,9 +335,7 @@ func TestLookupsNeedAGrant(t *testing.T) {
 
 func TestHolderIsForgottenWithItsSession(t *testing.T) {
 	p := start(t)
-	anna, bert := newDevice(t, "anna"), newDevice(t, "bert")
-	anna.login(p)
-	bert.login(p)
+	anna, bert := two(t, p)
 	bert.announce(film, 100)
 	bert.barrier()
 	bert.ws.Close(websocket.StatusNormalClosure, "")
@@ -349,9 +351,7 @@ func TestHolderIsForgottenWithItsSession(t *testing.T) {
 
 func TestUpdateChangesWhoIsIntroduced(t *testing.T) {
 	p := start(t)
-	anna, bert := newDevice(t, "anna"), newDevice(t, "bert")
-	anna.login(p)
-	bert.login(p)
+	anna, bert := two(t, p)
 	bert.announce(film, 100)
 	bert.send(&wire.ClientMessage{Body: &wire.ClientMessage_Update{Update: &wire.Update{Sharing: wire.Sharing_SHARING_OFF}}})
 	bert.barrier()

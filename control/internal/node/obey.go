@@ -15,7 +15,7 @@ import (
 
 // When a client should look up again: soon while it got fewer peers than it wants.
 const (
-	retryMeeting = 2 * time.Second
+	retryMeeting = 2 * time.Second // it is being met by who was found
 	retryFew     = 10 * time.Second
 	retryEnough  = time.Minute
 	retryBusy    = 5 * time.Second

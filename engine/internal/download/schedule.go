@@ -27,7 +27,7 @@ func (a *actor) schedule(t *transfer, now time.Time) {
 	v.Slots, v.RunLength, v.Ahead = t.slots(a.cfg.Settings().Connections, v.EdgeRate, now)
 	v.Slots -= t.claims
 	if v.Ahead > 0 {
-		if v.Ahead -= t.claimed(); v.Ahead <= 0 {
+		if v.Ahead -= len(t.claimed()); v.Ahead <= 0 {
 			return
 		}
 	}
@@ -65,14 +65,14 @@ func (a *actor) askOn(t *transfer) {
 	a.schedule(t, now)
 }
 
-// claimed is for how many pieces edge requests are under way.
-func (t *transfer) claimed() (n int) {
+// claimed are the pieces that edge requests are under way for.
+func (t *transfer) claimed() (pieces []int) {
 	for i := range t.pieces {
 		if t.pieces[i].Claimed && !t.done[i] {
-			n++
+			pieces = append(pieces, i)
 		}
 	}
-	return n
+	return pieces
 }
 
 // slots is how many edge requests may be under way, for how many pieces each, and for how many in all (0: no matter): all
@@ -140,11 +140,7 @@ func (t *transfer) lend(now time.Time) {
 	if now.Sub(t.edgeMoved) < edgeSilence && !hybrid.Lend(v) {
 		return
 	}
-	for i := range t.pieces {
-		if t.pieces[i].Claimed && !t.done[i] {
-			t.swarm.Want(i)
-		}
-	}
+	t.swarm.Want(t.claimed()...)
 }
 
 // claim takes pieces away from peers. A peer may have been asked in the meantime: then the piece stays

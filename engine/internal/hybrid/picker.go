@@ -24,7 +24,7 @@ type Piece struct {
 type View struct {
 	Pieces      []Piece
 	Done        []bool // verified
-	Turns       []int  // of others before it is this client's to fetch them, see there
+	Turns       []int  // by piece: neighbours that come before this client, as the function of that name says
 	Wait        bool   // neighbours in the LAN are at theirs: what is not this client's turn will come from them
 	PieceLength int64
 	Cursor      int // where this client starts to look; differs from client to client

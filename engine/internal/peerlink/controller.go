@@ -175,17 +175,17 @@ func (c *controller) drain(now time.Time, queue time.Duration) bool {
 	if now.Before(c.drainEnd) {
 		return true
 	}
-	lasted := false
+	due := false
 	if period := now.UnixNano() / int64(drainPeriod); period != c.period {
 		c.period = period
-		lasted = c.standing != math.MaxInt64 && c.standing >= drainWorth
+		due = c.standing != math.MaxInt64 && c.standing >= drainWorth
 		c.standing = math.MaxInt64
 	}
 	if now.Sub(c.drainEnd) > drainPause && c.newcomer {
-		lasted = lasted || queue >= drainWorth
+		due = due || queue >= drainWorth
 		c.newcomer = false
 	}
-	if lasted {
+	if due {
 		c.drainEnd = now.Add(drainTime)
 		return true
 	}

@@ -8,7 +8,7 @@ import (
 
 // Clients tell each other which pieces they are fetching from the edge, so that a crowd at a slow edge takes one copy from it and not
 // the same pieces twice. It is a message of our own, which only those get who say in their handshake that they know it; the
-// library hears nothing of it. It is a hint and no more: a peer that lies about it gains nothing, as nobody waits for it.
+// library hears nothing of it. It is a hint: what a liar claims is fetched last, and at once when peers give less than the edge.
 
 const (
 	msgClaims  = 0x54 // of no BEP: all pieces, 4 bytes each and rising, that the sender is fetching from the edge now
