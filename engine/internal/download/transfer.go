@@ -307,9 +307,12 @@ func (t *transfer) edgeWindow(now time.Time) int {
 	if all >= hybrid.Unlimited && t.counted.Delivering > 0 {
 		return 0
 	}
-	if all >= hybrid.Unlimited { // nobody is there yet: at least what is there already must fit
+	if all >= hybrid.Unlimited { // nobody is there yet: the most that can be set, unless it holds a fast line back
 		rate, _, _ := t.meter.rates(meterQuick)
-		all = max(rate*rtt.Seconds(), float64(edge.MostWindow*t.claims))
+		if most := float64(edge.MostWindow * max(1, t.claims)); rate == 0 || rate*(rtt+hybrid.StandingQueue).Seconds() > most {
+			return edge.NoWindowYet
+		}
+		return edge.MostWindow
 	}
 	each := int(all) / max(1, t.claims)
 	if each > edge.MostWindow && t.allowance >= hybrid.Unlimited {

@@ -58,13 +58,16 @@ type Config struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
+// dialer makes a connection, as net.Dialer.DialContext does.
+type dialer = func(ctx context.Context, network, address string) (net.Conn, error)
+
 // Client holds the connections to all servers. It is safe for concurrent use.
 type Client struct {
 	proxy     string
 	userAgent string
 	timeouts  Timeouts
 	log       *slog.Logger
-	dial      func(ctx context.Context, network, address string) (net.Conn, error) // nil: the system's
+	dial      dialer // nil: the system's
 	tls       *tls.Config
 	isLocal   func(netip.Addr) bool
 	resolver  *net.Resolver // nil: the system's
@@ -131,13 +134,16 @@ func (c *Client) transport(r route, proxy *url.URL) *http.Transport {
 
 // newTransport speaks HTTP/1.1 only: several connections beat HTTP/2's single one, see DECISIONS.md.
 func (c *Client) newTransport(r route, proxy *url.URL) *http.Transport {
-	dialer := &net.Dialer{Timeout: c.timeouts.Connect, Resolver: c.resolver}
+	system := &net.Dialer{Timeout: c.timeouts.Connect, Resolver: c.resolver}
 	if !r.local && proxy == nil {
-		dialer.ControlContext = guard(c.isLocal)
+		system.ControlContext = guard(c.isLocal)
 	}
-	dial := dialer.DialContext
+	dial := system.DialContext
 	if c.dial != nil {
 		dial = c.dial
+	}
+	if r.windowed {
+		dial = sized(dial)
 	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)

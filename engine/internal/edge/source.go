@@ -24,7 +24,7 @@ type SourceOptions struct {
 	Connections int     // requests at a time to each mirror; 0: 8
 
 	// Window is how many bytes a server may have under way on one connection, up to MostWindow; 0: as many as the system
-	// likes, which may be megabytes. It is asked at each request and while its bytes come. nil: 0. What is under way is what waits in
+	// likes, which may be megabytes; NoWindowYet: likewise, but on a connection that can be bounded later. It is asked at each request and while its bytes come. nil: 0. What is under way is what waits in
 	// front of the user's line, and what still comes when the caller would rather have it from somebody else.
 	Window func() int
 

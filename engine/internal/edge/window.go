@@ -12,16 +12,35 @@ import (
 // set (net.core.rmem_max). Who needs more leaves the size to the system.
 const MostWindow = 208 << 10
 
+// NoWindowYet is asked for in SourceOptions.Window by who may want a bound later: the connection is one that can have it.
+const NoWindowYet = MostWindow + 1
+
 // window keeps what a server may have under way for one request as small as the caller wants it. It does so by the
 // connection's receive buffer, which TCP tells the server of. A buffer whose size was set keeps it, since systems do not go back to
 // sizes of their own; so only connections of the pool for that are ever touched, and whether a request uses one is decided before it is sent.
 type window struct {
 	want    func() int
 	bounded bool // the connection is of that pool
-	size    int  // that was last set
 
 	mu   sync.Mutex
-	conn *net.TCPConn // that the request uses; nil: not known
+	conn *sizedConn // that the request uses; nil: not known
+}
+
+// sizedConn is a connection of the pool for windows. It belongs to one request at a time.
+type sizedConn struct {
+	*net.TCPConn
+	size int // to which its buffer was last set, in bytes; 0: never, so the system sizes it
+}
+
+// sized dials connections of the pool for windows.
+func sized(dial dialer) dialer {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		if tcp, ok := conn.(*net.TCPConn); ok && err == nil {
+			return &sizedConn{TCPConn: tcp}, nil
+		}
+		return conn, err
+	}
 }
 
 // newWindow asks want, which may be nil for never, whether this request is to be bounded.
@@ -34,17 +53,20 @@ func (w *window) adjust() {
 	if !w.bounded {
 		return
 	}
-	size := min(w.want(), MostWindow)
-	if size <= 0 { // no bound is wanted any more: the nearest to it, until the next request
-		size = MostWindow
-	}
-	if size == w.size {
-		return
-	}
+	size := w.want()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.conn != nil {
-		w.size = size
+	if w.conn == nil {
+		return
+	}
+	if size <= 0 || size > MostWindow { // no bound is wanted
+		if w.conn.size == 0 {
+			return
+		}
+		size = MostWindow // the nearest to it that can be had
+	}
+	if size != w.conn.size {
+		w.conn.size = size
 		_ = w.conn.SetReadBuffer(size)
 	}
 }
@@ -69,18 +91,18 @@ func (s *Source) trace(ctx context.Context, m *mirror, w *window) context.Contex
 		},
 		GotConn: func(info httptrace.GotConnInfo) {
 			w.mu.Lock()
-			w.conn = tcpOf(info.Conn)
+			w.conn = sizedOf(info.Conn)
 			w.mu.Unlock()
 			w.adjust()
 		},
 	})
 }
 
-// tcpOf is the TCP connection below TLS.
-func tcpOf(c net.Conn) *net.TCPConn {
+// sizedOf is the connection below TLS, if it is one of the pool for windows.
+func sizedOf(c net.Conn) *sizedConn {
 	for {
 		switch layer := c.(type) {
-		case *net.TCPConn:
+		case *sizedConn:
 			return layer
 		case interface{ NetConn() net.Conn }:
 			c = layer.NetConn()

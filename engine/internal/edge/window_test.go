@@ -30,6 +30,7 @@ func TestServersSendNoMoreAheadThanTheWindow(t *testing.T) {
 	}{
 		"short":              {short, short, 1 << 20},
 		"shorter on the way": {MostWindow, short, 1 << 20},
+		"at first none":      {NoWindowYet, short, 1 << 20},
 		"the system's":       {0, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -81,21 +82,24 @@ func TestOnlyConnectionsOfTheirPoolAreBounded(t *testing.T) {
 	defer conn.Close()
 	for _, c := range []struct {
 		wants []int // at the request, and then while bytes come
-		want  int   // size that was set last
+		want  int   // size that was set last; 0: never
 	}{
 		{[]int{0, 1000, 2000}, 0},
 		{[]int{3000, 1000}, 1000},
-		{[]int{3000, 1 << 30}, MostWindow},
+		{[]int{3000, NoWindowYet}, MostWindow},
 		{[]int{3000, 0}, MostWindow},
+		{[]int{NoWindowYet, NoWindowYet}, 0},
+		{[]int{NoWindowYet, 0}, 0},
+		{[]int{NoWindowYet, 3000}, 3000},
 	} {
 		now := c.wants[0]
 		w := newWindow(func() int { return now })
-		w.conn = tcpOf(conn)
+		w.conn = &sizedConn{TCPConn: conn.(*net.TCPConn)}
 		for _, now = range c.wants {
 			w.adjust()
 		}
-		if w.size != c.want {
-			t.Errorf("%v: %d was set; want %d", c.wants, w.size, c.want)
+		if w.conn.size != c.want {
+			t.Errorf("%v: %d was set; want %d", c.wants, w.conn.size, c.want)
 		}
 	}
 	if newWindow(nil).bounded {

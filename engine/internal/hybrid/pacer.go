@@ -17,6 +17,10 @@ const (
 // Unlimited is the allowance that leaves the edge as fast as it can go.
 const Unlimited = math.MaxFloat64
 
+// StandingQueue is how much of the edge's bytes may wait in front of the user's line, in time: enough that the line never waits for them,
+// and not so much that peers are drowned.
+const StandingQueue = 20 * time.Millisecond
+
 // Sample is what the pacer sees at one moment. Byte counts are cumulative payload, verified or not.
 type Sample struct {
 	Now       time.Duration // since the download began
@@ -30,29 +34,28 @@ type Sample struct {
 
 // Tuning of the pacer; see DECISIONS.md for the measurements.
 const (
-	fast          = 500 * time.Millisecond  // in which the edge follows what peers do
-	slow          = time.Second             // in which rates are compared
-	headroom      = 0.06                    // of the total, left to peers to grow into
-	lastStep      = 0.18                    // of the total: the edge yields this rest at once, and nothing is left that disturbs peers
-	taken         = 0.25                    // share of the headroom that peers must have taken for the edge to go on yielding
-	patient       = 1200 * time.Millisecond // before peers that do not grow count as exhausted
-	plateau       = 1.03                    // growth of the total in a slow window below which it counts as all there is
-	shortLook     = 1200 * time.Millisecond
-	longLook      = 4 * time.Second
-	sagging       = 0.88 // of the capacity: below it the edge is let go in order to look
-	firstRest     = 4 * time.Second
-	longRest      = 24 * time.Second
-	fillMargin    = 1.05                   // the edge's part while peers are exhausted, so that it can show more
-	seedShare     = 0.15                   // of what peers give: an edge that gives less is what a crowd waits for, and each copy too many keeps all of them
-	tiny          = 0.02                   // of the total: less is not worth requests
-	warmUp        = 800 * time.Millisecond // before the edge alone is believed to be at full speed
-	margin        = 1.02                   // by which offload's plan beats the edge alone
-	standingQueue = 20 * time.Millisecond
-	filled        = 0.95 // of what the edge should give: with less its window is too short
-	stretching    = 1.15 // from sample to sample
-	mostStretch   = 64
-	leastPaced    = 0.1  // of what the line carries: a smaller window is not worth its packets
-	notFull       = 0.85 // of what the edge alone filled: a total below it says that the edge has less to give now
+	fast        = 500 * time.Millisecond  // in which the edge follows what peers do
+	slow        = time.Second             // in which rates are compared
+	headroom    = 0.06                    // of the total, left to peers to grow into
+	lastStep    = 0.18                    // of the total: the edge yields this rest at once, and nothing is left that disturbs peers
+	taken       = 0.25                    // share of the headroom that peers must have taken for the edge to go on yielding
+	patient     = 1200 * time.Millisecond // before peers that do not grow count as exhausted
+	plateau     = 1.03                    // growth of the total in a slow window below which it counts as all there is
+	shortLook   = 1200 * time.Millisecond
+	longLook    = 4 * time.Second
+	sagging     = 0.88 // of the capacity: below it the edge is let go in order to look
+	firstRest   = 4 * time.Second
+	longRest    = 24 * time.Second
+	fillMargin  = 1.05                   // the edge's part while peers are exhausted, so that it can show more
+	seedShare   = 0.15                   // of what peers give: an edge that gives less is what a crowd waits for, and each copy too many keeps all of them
+	tiny        = 0.02                   // of the total: less is not worth requests
+	warmUp      = 800 * time.Millisecond // before the edge alone is believed to be at full speed
+	margin      = 1.02                   // by which offload's plan beats the edge alone
+	filled      = 0.95                   // of what the edge should give: with less its window is too short
+	stretching  = 1.15                   // from sample to sample
+	mostStretch = 64
+	leastPaced  = 0.1  // of what the line carries: a smaller window is not worth its packets
+	notFull     = 0.85 // of what the edge alone filled: a total below it says that the edge has less to give now
 )
 
 // phase is what the pacer is doing for Speed.
@@ -120,7 +123,7 @@ func (p *Pacer) Step(s Sample) float64 {
 	return p.allowance
 }
 
-// Window is how many bytes the edge may have under way when the shortest round trip to it is rtt: what fills the line, and standingQueue
+// Window is how many bytes the edge may have under way when the shortest round trip to it is rtt: what fills the line, and StandingQueue
 // in front of it. More of a queue would make the edge no faster, but would drown what peers send. Where that turns out not to be
 // enough, because there is a queue elsewhere on the way, it grows. It is Unlimited while nothing is known of the line.
 func (p *Pacer) Window(rtt time.Duration) float64 {
@@ -128,7 +131,7 @@ func (p *Pacer) Window(rtt time.Duration) float64 {
 	if p.mode == EdgeOnly || p.sagged || rate == 0 {
 		return Unlimited
 	}
-	return min(rate, max(p.allowance, leastPaced*rate)) * (rtt + standingQueue).Seconds() * p.stretch
+	return min(rate, max(p.allowance, leastPaced*rate)) * (rtt + StandingQueue).Seconds() * p.stretch
 }
 
 // stretchWindow makes the window longer while the edge gives less than it should, and shorter again while it does not.

@@ -214,7 +214,7 @@ func TestWindow(t *testing.T) {
 		}
 	}
 	run(time.Second, 5e6, 1e6)
-	full := 6e6 * (rtt + standingQueue).Seconds()
+	full := 6e6 * (rtt + StandingQueue).Seconds()
 	if got := p.Window(rtt); got < 0.95*full || got > 1.2*full {
 		t.Errorf("window of %.0f bytes; want %.0f", got, full)
 	}
