@@ -44,15 +44,17 @@ func (d *Directory) shard(content protocol.ContentID) *shard {
 	return &d.shards[maphash.Comparable(d.seed, content)%shardCount]
 }
 
-// Announce puts the holder into the line of the object until expires, or refreshes what stands there.
-func (d *Directory) Announce(h *Holder, content protocol.ContentID, percent uint8, expires time.Time) {
+// Announce puts the holder into the line of the object until expires, or refreshes what stands there. It reports whether the holder
+// has something to give now and had not before.
+func (d *Directory) Announce(h *Holder, content protocol.ContentID, percent uint8, expires time.Time) (begins bool) {
 	s := d.shard(content)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	at, known := h.find(content)
 	if known && !h.held[at].gone {
+		begins = h.held[at].percent == 0 && percent > 0
 		h.held[at].percent, h.held[at].expires = percent, seconds(expires)
-		return
+		return begins
 	}
 	o := s.objects[content]
 	if o == nil {
@@ -66,6 +68,7 @@ func (d *Directory) Announce(h *Holder, content protocol.ContentID, percent uint
 	} else {
 		h.held = slices.Insert(h.held, at, e)
 	}
+	return percent > 0
 }
 
 // Withdraw takes the holder out of the line of the object, if it stands there.

@@ -70,6 +70,23 @@ func TestLinesOfOtherNetworksRotateToo(t *testing.T) {
 	}
 }
 
+func TestAnnounceTellsWhoBeginsToHaveSomething(t *testing.T) {
+	d := New()
+	h := holder("a1", 0)
+	for i, c := range []struct {
+		percent uint8
+		begins  bool
+	}{{0, false}, {0, false}, {1, true}, {50, false}, {0, false}, {100, true}, {100, false}} {
+		if begins := d.Announce(h, film, c.percent, later); begins != c.begins {
+			t.Errorf("announce %d, %d percent: begins %v; want %v", i, c.percent, begins, c.begins)
+		}
+	}
+	d.Withdraw(h, film)
+	if d.Announce(h, film, 0, later) || !d.Announce(holder("a2", 1), film, 7, later) {
+		t.Error("who begins with nothing has begun, or who begins with something has not")
+	}
+}
+
 func TestHoldersComeAndGo(t *testing.T) {
 	d := New()
 	all := announceAll(d, film, "a1 a2 a3 a4")

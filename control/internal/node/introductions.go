@@ -49,6 +49,14 @@ type pair struct {
 	low, high selection.PeerID
 }
 
+func pairOf(a, b *session, content protocol.ContentID) pair {
+	p := pair{content: content, low: a.peer, high: b.peer}
+	if string(p.low[:]) > string(p.high[:]) {
+		p.low, p.high = p.high, p.low
+	}
+	return p
+}
+
 func newIntroductions() *introductions {
 	return &introductions{
 		live:  make(map[introductionID]*introduction),
@@ -60,10 +68,7 @@ func newIntroductions() *introductions {
 // add makes an introduction. It refuses if the other end asked for the same just now, or if either end has
 // too many. An older introduction of the pair ends: who asks again has lost what came of it.
 func (t *introductions) add(asker, holder *session, content protocol.ContentID, now time.Time) (introductionID, bool) {
-	p := pair{content: content, low: asker.peer, high: holder.peer}
-	if string(p.low[:]) > string(p.high[:]) {
-		p.low, p.high = p.high, p.low
-	}
+	p := pairOf(asker, holder, content)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.expireLocked(now)
@@ -83,6 +88,14 @@ func (t *introductions) add(asker, holder *session, content protocol.ContentID, 
 	t.count[asker]++
 	t.count[holder]++
 	return i.id, true
+}
+
+// met tells whether two have been introduced within the last minute, whoever asked.
+func (t *introductions) met(a, b *session, content protocol.ContentID, now time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.expireLocked(now)
+	return t.pairs[pairOf(a, b, content)] != nil
 }
 
 // relay returns to whom a signal of sender goes, and counts it; nil if the introduction is not live, not

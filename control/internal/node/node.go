@@ -51,6 +51,7 @@ type Node struct {
 	cfg           Config
 	peerSecret    [32]byte // makes peer IDs of this epoch
 	introductions *introductions
+	seekers       *seekers
 	stop          context.CancelFunc // ends the sweeper
 	work          sync.WaitGroup     // requests, sessions, their writers and pings, and the sweeper
 
@@ -67,7 +68,7 @@ func New(cfg Config) *Node {
 	if cfg.AdmissionRate == 0 {
 		cfg.AdmissionRate = 400
 	}
-	n := &Node{cfg: cfg, introductions: newIntroductions(), sessions: make(map[selection.PeerID]*session)}
+	n := &Node{cfg: cfg, introductions: newIntroductions(), seekers: newSeekers(), sessions: make(map[selection.PeerID]*session)}
 	rand.Read(n.peerSecret[:])
 	var ctx context.Context
 	ctx, n.stop = context.WithCancel(context.Background())
@@ -85,6 +86,7 @@ func (n *Node) sweep(ctx context.Context) {
 		case now := <-tick.C:
 			n.cfg.Directory.Sweep(now)
 			n.introductions.expire(now)
+			n.seekers.expire(now)
 		}
 	}
 }

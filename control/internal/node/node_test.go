@@ -246,9 +246,36 @@ func TestWhoIsBeingMetLooksAgainSoon(t *testing.T) {
 
 	bert.lookup(film, p.grant(bert, film, nil))
 	found := want[*wire.NodeMessage_Found](bert).Found
-	if found.Introduced != 0 || found.RetryAfterS != uint32(retryMeeting/time.Second) {
+	if found.Introduced != 0 || found.RetryAfterS != uint32(retrySoon/time.Second) {
 		t.Errorf("found = %v", found)
 	}
+}
+
+// Who found fewer than it wants is told of those who come later: once, and when they have something to give.
+func TestWhoFoundTooFewIsIntroducedToWhoComes(t *testing.T) {
+	p := start(t)
+	anna, bert := two(t, p)
+	anna.lookup(film, p.grant(anna, film, nil))
+	if found := want[*wire.NodeMessage_Found](anna).Found; found.Introduced != 0 || found.RetryAfterS != uint32(retryFew/time.Second) {
+		t.Fatalf("found = %v", found)
+	}
+	bert.announce(film, 0)
+	bert.barrier() // fails at an introduction to somebody who has nothing yet
+	bert.announce(film, 1)
+	toAnna := want[*wire.NodeMessage_Introduce](anna).Introduce
+	toBert := want[*wire.NodeMessage_Introduce](bert).Introduce
+	annaKey, bertKey := anna.public(), bert.public()
+	if !bytes.Equal(toAnna.PeerKey, bertKey[:]) || !bytes.Equal(toBert.PeerKey, annaKey[:]) || !bytes.Equal(toAnna.Introduction, toBert.Introduction) {
+		t.Error("the ends were told of different introductions")
+	}
+	if !toAnna.Controlling || toBert.Controlling {
+		t.Error("the end that looked must be the controlling one")
+	}
+
+	bert.announce(film, 100)
+	bert.send(&wire.ClientMessage{Body: &wire.ClientMessage_Withdraw{Withdraw: &wire.Withdraw{Content: [][]byte{film[:]}}}})
+	bert.announce(film, 100)
+	bert.barrier() // fails at a second introduction
 }
 
 func TestTwoPeersAreIntroducedAndSignal(t *testing.T) {

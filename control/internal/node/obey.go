@@ -13,12 +13,12 @@ import (
 	"github.com/tributary-dl/tributary/control/protocol/wire"
 )
 
-// When a client should look up again: soon while it got fewer peers than it wants.
+// When a client may look up again.
 const (
-	retryMeeting = 2 * time.Second // it is being met by who was found
-	retryFew     = 10 * time.Second
-	retryEnough  = time.Minute
-	retryBusy    = 5 * time.Second
+	retrySoon   = time.Second      // it got all it asked for, and may want more; or who was found is meeting it
+	retryFew    = 10 * time.Second // it is told of those who come
+	retryBusy   = 5 * time.Second
+	retryReport = time.Minute
 )
 
 // obey does what a message asks. An error ends the session; what is merely refused does not.
@@ -81,7 +81,9 @@ func (s *session) announce(a *wire.Announce) error {
 			s.refuse(0, "busy", fmt.Sprintf("no more than %d objects are listed for one device", maxHoldings), s.node.cfg.AnnounceInterval)
 			return nil
 		}
-		s.node.cfg.Directory.Announce(s.holder, content, uint8(h.CompletePercent), expires)
+		if s.node.cfg.Directory.Announce(s.holder, content, uint8(h.CompletePercent), expires) {
+			s.begins(content)
+		}
 	}
 	return nil
 }
@@ -128,17 +130,20 @@ func (s *session) lookup(l *wire.Lookup) error {
 	}
 	want := int(min(l.Want, protocol.MaxPeers))
 	picked, holders := s.node.cfg.Directory.Select(s.holder.End(), content, excluded, want, rand.Uint64(), now)
-	found := &wire.Found{Request: l.Request, Holders: uint32(holders), RetryAfterS: uint32(retryEnough / time.Second)}
+	found := &wire.Found{Request: l.Request, Holders: uint32(holders), RetryAfterS: uint32(retrySoon / time.Second)}
 	for _, end := range picked {
 		if s.node.introduce(s, end.Peer, content, now) {
 			found.Introduced++
 		}
 	}
-	switch {
-	case int(found.Introduced) < len(picked): // the others may be meeting the asker already
-		found.RetryAfterS = uint32(retryMeeting / time.Second)
-	case len(picked) < want:
-		found.RetryAfterS = uint32(retryFew / time.Second)
+	if len(picked) < want {
+		for _, end := range picked {
+			excluded[end.Peer] = true
+		}
+		s.node.seekers.add(content, &selection.Seeker{End: s.holder.End(), Excluded: excluded, Wants: want - len(picked)}, now)
+		if int(found.Introduced) == len(picked) {
+			found.RetryAfterS = uint32(retryFew / time.Second)
+		}
 	}
 	s.send(&wire.NodeMessage{Body: &wire.NodeMessage_Found{Found: found}})
 	return nil
@@ -178,6 +183,16 @@ func peerIDs(peers [][]byte) (map[selection.PeerID]bool, error) {
 		set[id] = true
 	}
 	return set, nil
+}
+
+// begins introduces the session, which has something of an object now, to those who lately found too few.
+func (s *session) begins(content protocol.ContentID) {
+	now := time.Now()
+	for _, peer := range s.node.seekers.whom(s.holder.End(), content, now) {
+		if seeker := s.node.session(peer); seeker != nil && !s.node.introductions.met(seeker, s, content, now) {
+			s.node.introduce(seeker, s.peer, content, now)
+		}
+	}
 }
 
 // introduce tells both ends to connect.
@@ -275,7 +290,7 @@ func (s *session) report(r *wire.Report) error {
 	if err := s.node.cfg.Ledger.Record(account); err != nil {
 		// Without a Recorded the client keeps the report and repeats it.
 		s.log.Error("report could not be stored", "err", err)
-		s.refuse(0, "busy", "reports cannot be stored now", retryEnough)
+		s.refuse(0, "busy", "reports cannot be stored now", retryReport)
 		return nil
 	}
 	s.send(&wire.NodeMessage{Body: &wire.NodeMessage_Recorded{Recorded: &wire.Recorded{Download: r.Download, Sequence: r.Sequence}}})

@@ -8,8 +8,10 @@
 package selection
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 
 	"github.com/tributary-dl/tributary/control/protocol"
 	"github.com/tributary-dl/tributary/control/protocol/wire"
@@ -74,6 +76,42 @@ func Select(asker End, line []Holder, excluded map[PeerID]bool, want int, seed u
 		p.take(sets[d], want-len(p.picked))
 	}
 	return p.picked
+}
+
+// Seeker is an end that looked for peers of an object lately and found fewer than it wants.
+type Seeker struct {
+	End
+	Excluded map[PeerID]bool // who is of no use to it, and who has been found for it since it looked
+	Wants    int
+	prefixes []netip.Prefix // of those found since
+}
+
+// Seekers returns the indices of those whom a holder is introduced to that has just come: the nearest first, among
+// equals who looked first, at most most. They stand in the order in which they looked. For each it counts as one of those it wanted; a
+// seeker gets as few from one /24 (IPv6: /48) as in an answer of Select.
+func Seekers(holder End, seekers []*Seeker, most int) (picked []int) {
+	for i, s := range seekers {
+		if s.Wants > 0 && Eligible(s.End, holder, s.Excluded) && !s.crowded(holder) {
+			picked = append(picked, i)
+		}
+	}
+	slices.SortStableFunc(picked, func(a, b int) int {
+		return cmp.Compare(distance(holder, seekers[a].End), distance(holder, seekers[b].End))
+	})
+	picked = picked[:min(most, len(picked))]
+	for _, i := range picked {
+		s := seekers[i]
+		s.Wants--
+		s.Excluded[holder.Peer] = true
+		if !SameHousehold(s.Address, holder.Address) {
+			s.prefixes = append(s.prefixes, neighbourhood(holder.Address))
+		}
+	}
+	return picked
+}
+
+func (s *Seeker) crowded(holder End) bool {
+	return !SameHousehold(s.Address, holder.Address) && count(s.prefixes, neighbourhood(holder.Address)) >= perPrefix
 }
 
 // Eligible reports whether holder may be introduced to the asker at all.
@@ -212,19 +250,22 @@ func (p *picker) pick(i int) bool {
 	address := p.line[i].Address
 	if !SameHousehold(p.asker.Address, address) {
 		prefix := neighbourhood(address)
-		neighbours := 0
-		for _, other := range p.prefixes {
-			if other == prefix {
-				neighbours++
-			}
-		}
-		if neighbours >= perPrefix {
+		if count(p.prefixes, prefix) >= perPrefix {
 			return false
 		}
 		p.prefixes = append(p.prefixes, prefix)
 	}
 	p.picked = append(p.picked, i)
 	return true
+}
+
+func count(prefixes []netip.Prefix, prefix netip.Prefix) (n int) {
+	for _, p := range prefixes {
+		if p == prefix {
+			n++
+		}
+	}
+	return n
 }
 
 // neighbourhood is the block of addresses that one customer can easily own.

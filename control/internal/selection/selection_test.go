@@ -119,6 +119,53 @@ func TestSelectLeavesOutAskerAndExcluded(t *testing.T) {
 	}
 }
 
+// The marks of a seeker's picture are those of a holder; whether a seeker shares does not matter.
+func TestSeekers(t *testing.T) {
+	lan, quiet, blocked := asker, asker, asker
+	lan.Sharing, quiet.Sharing, blocked.NAT = wire.Sharing_SHARING_LAN, wire.Sharing_SHARING_OFF, wire.NatKind_NAT_UDP_BLOCKED
+	for _, test := range []struct {
+		name    string
+		holder  End
+		seekers string
+		most    int
+		got     string
+	}{
+		{"nearest first", asker, "us1 de1 as1 home1", 40, "home1 as1 de1 us1"},
+		{"who looked first", asker, "as2 as1 as3", 2, "as2 as1"},
+		{"who does not share", asker, "as1" + "0", 40, "as1"},
+		{"behind NATs that meet", asker, "as1! as2x as3o", 40, "as3"},
+		{"none at a holder who does not share", quiet, "as1 home1", 40, ""},
+		{"only the household of who shares there", lan, "as1 home1", 40, "home1"},
+		{"UDP blocked", blocked, "as1 home1", 40, "home1"},
+		{"nobody", asker, "", 40, ""},
+	} {
+		line := holders(test.seekers)
+		var seekers []*Seeker
+		for _, h := range line {
+			seekers = append(seekers, &Seeker{End: h.End, Excluded: map[PeerID]bool{}, Wants: 1})
+		}
+		if got := names(line, Seekers(test.holder, seekers, test.most)); got != test.got {
+			t.Errorf("%s: of %s picked %q; want %q", test.name, test.seekers, got, test.got)
+		}
+	}
+}
+
+func TestASeekerGetsWhatItWantsAndNotTwice(t *testing.T) {
+	seeker := &Seeker{End: asker, Excluded: map[PeerID]bool{}, Wants: 3}
+	found := func(picture string) (n int) {
+		for _, h := range holders(picture) {
+			n += len(Seekers(h.End, []*Seeker{seeker}, 4))
+		}
+		return n
+	}
+	if n := found("as1* as1* as2* as3*"); n != 2 {
+		t.Errorf("%d of one neighbourhood, one of whom came twice; want 2", n)
+	}
+	if n := found("as4 as5"); n != 1 {
+		t.Errorf("%d after those; want the one that was still wanted", n)
+	}
+}
+
 func TestSelectIsBoundedAndDeterministic(t *testing.T) {
 	var line []Holder
 	for i := range 500 {

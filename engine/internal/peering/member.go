@@ -22,7 +22,7 @@ const (
 	askedAtOnce  = 4                // what peerlink works on at a time
 	lookAgain    = 20 * time.Second // while there are enough peers, or none to be had
 	firstPause   = time.Second      // after a look-up that brought nobody new; doubles up to lookAgain
-	meetingTime  = 6 * time.Second  // after which introductions have come to an end, well or badly
+	meetingTime  = time.Second      // after which introductions have had a start, and more can be asked for
 	idleSwarm    = 2 * time.Minute  // a shared object without peers keeps its swarm for so long
 	grantReserve = 5 * time.Minute  // before its end a grant is renewed
 	grantTime    = 8 * time.Second  // for an edge to issue one
@@ -97,7 +97,7 @@ func (m *member) announce() {
 	p := m.object.Data.Progress()
 	percent := 100
 	if p.VerifiedLength < p.Length {
-		percent = int(p.VerifiedLength * 100 / max(1, p.Length))
+		percent = min(99, int((p.VerifiedLength*100+p.Length-1)/p.Length)) // a single piece is more than nothing, and one too few is not all
 	}
 	m.control.Announce(m.content(), percent)
 }
@@ -146,9 +146,6 @@ func (m *member) seek() {
 				wait, pause = m.afterError(err, pause)
 			case found.Introduced > 0:
 				wait, pause = meetingTime, firstPause
-				if found.Holders > found.Introduced {
-					wait = time.Second // there are more; ask as soon as these have had a start
-				}
 			default:
 				wait, pause = pause, min(2*pause, lookAgain)
 			}

@@ -5,7 +5,7 @@ import (
 	"github.com/tributary-dl/tributary/control/protocol/wire"
 )
 
-// percentStep is by how much a holding must grow before the node is told again.
+// percentStep is by how much a holding must grow before the node is told again. The first and the last of it are told at once.
 const percentStep = 10
 
 // holdings is what this device offers, and what of it the node does not know yet. It is a plain struct:
@@ -39,7 +39,7 @@ func (h *holdings) announce(content protocol.ContentID, percent int) bool {
 	known.percent = percent
 	h.have[content] = known
 	delete(h.revoked, content)
-	if known.said < 0 || known.percent-known.said >= percentStep || (percent == 100) != (known.said == 100) {
+	if known.said < 0 || known.percent-known.said >= percentStep || (percent == 0) != (known.said == 0) || (percent == 100) != (known.said == 100) {
 		h.unsaid[content] = true
 	}
 	return h.unsaid[content]

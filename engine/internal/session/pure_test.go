@@ -63,7 +63,7 @@ func TestHoldingsTellOnlyWhatTheNodeDoesNotKnow(t *testing.T) {
 		return percents
 	}
 	for _, step := range []struct{ percent, told int }{
-		{0, 0}, {5, -1}, {9, -1}, {10, 10}, {19, -1}, {35, 35}, {99, 99}, {100, 100}, {100, -1}, {150, -1},
+		{0, 0}, {1, 1}, {9, -1}, {10, -1}, {11, 11}, {20, -1}, {35, 35}, {99, 99}, {100, 100}, {100, -1}, {150, -1},
 	} {
 		h.announce(film, step.percent)
 		got := tell()
