@@ -32,7 +32,7 @@ const (
 	traceEvery     = 300 * time.Millisecond // between lines of a debug log
 	peerFade       = 0.99                   // of the best rate of peers, from tick to tick
 	keptPrefixes   = 16                     // pieces of which a failed request's beginning is kept
-	leastWindow    = 16 << 10               // bytes of one edge request
+	leastWindow    = 8 << 10                // bytes of one edge request
 	usualRTT       = 50 * time.Millisecond  // to an edge, where it has not been measured
 )
 
@@ -304,15 +304,15 @@ func (t *transfer) edgeWindow(now time.Time) int {
 	}
 	rtt := cmp.Or(t.edgeRTT, usualRTT)
 	all := t.pacer.Window(rtt)
-	if all >= hybrid.Unlimited && t.counted.Delivering > 0 {
-		return 0
-	}
-	if all >= hybrid.Unlimited { // nobody is there yet: the most that can be set, unless it holds a fast line back
+	if all >= hybrid.Unlimited { // nothing is known yet, or the edge is to run free: the most that can be set, unless it holds a fast line back
 		rate, _, _ := t.meter.rates(meterQuick)
-		if most := float64(edge.MostWindow * max(1, t.claims)); rate == 0 || rate*(rtt+hybrid.StandingQueue).Seconds() > most {
-			return edge.NoWindowYet
+		switch most := float64(edge.MostWindow * max(1, t.claims)); {
+		case rate > 0 && rate*(rtt+hybrid.StandingQueue).Seconds() <= most:
+			return edge.MostWindow
+		case t.counted.Delivering > 0: // whose connections have been set
+			return 0
 		}
-		return edge.MostWindow
+		return edge.NoWindowYet
 	}
 	each := int(all) / max(1, t.claims)
 	if each > edge.MostWindow && t.allowance >= hybrid.Unlimited {

@@ -19,7 +19,7 @@ const Unlimited = math.MaxFloat64
 
 // StandingQueue is how much of the edge's bytes may wait in front of the user's line, in time: enough that the line never waits for them,
 // and not so much that peers are drowned.
-const StandingQueue = 20 * time.Millisecond
+const StandingQueue = 10 * time.Millisecond
 
 // Sample is what the pacer sees at one moment. Byte counts are cumulative payload, verified or not.
 type Sample struct {
@@ -34,6 +34,7 @@ type Sample struct {
 
 // Tuning of the pacer; see DECISIONS.md for the measurements.
 const (
+	quickest    = 300 * time.Millisecond  // in which a window is found too short
 	fast        = 500 * time.Millisecond  // in which the edge follows what peers do
 	slow        = time.Second             // in which rates are compared
 	headroom    = 0.06                    // of the total, left to peers to grow into
@@ -52,7 +53,8 @@ const (
 	warmUp      = 800 * time.Millisecond // before the edge alone is believed to be at full speed
 	margin      = 1.02                   // by which offload's plan beats the edge alone
 	filled      = 0.95                   // of what the edge should give: with less its window is too short
-	stretching  = 1.15                   // from sample to sample
+	stretching  = 1.4                    // from sample to sample, at most
+	relaxing    = 1.3                    // likewise
 	mostStretch = 64
 	leastPaced  = 0.1  // of what the line carries: a smaller window is not worth its packets
 	notFull     = 0.85 // of what the edge alone filled: a total below it says that the edge has less to give now
@@ -136,11 +138,11 @@ func (p *Pacer) Window(rtt time.Duration) float64 {
 
 // stretchWindow makes the window longer while the edge gives less than it should, and shorter again while it does not.
 func (p *Pacer) stretchWindow(s Sample) {
-	edge, peers := p.history.rates(s.Now, fast)
-	if edge < filled*min(p.allowance, max(p.capacity, p.alone)-peers) {
-		p.stretch = min(p.stretch*stretching, mostStretch)
+	edge, peers := p.history.rates(s.Now, quickest)
+	if should := min(p.allowance, max(p.capacity, p.alone)-peers); edge < filled*should {
+		p.stretch = min(p.stretch*min(should/max(edge, 1), stretching), mostStretch)
 	} else {
-		p.stretch = max(p.stretch/stretching, 1)
+		p.stretch = max(p.stretch/relaxing, 1)
 	}
 }
 

@@ -234,7 +234,8 @@ func (p *picking) duplicate(i int) Run {
 
 // endGame asks the edge for the piece that peers would finish last, if the edge is clearly sooner. One
 // at a time: each changes what the next is worth. Peers need as long as all of them for all that is left, and as long as
-// whoever is at that piece has needed so far: near the end most of them have nothing to do.
+// whoever is at that piece has needed so far: near the end most of them have nothing to do. Who has been silent about it for a while will
+// be so for as long again.
 func (p *picking) endGame() {
 	left, worst, longest := int64(0), -1, -1.0
 	for i := range p.Pieces {
@@ -248,6 +249,7 @@ func (p *picking) endGame() {
 		if x.Received > 0 {
 			need = max(need, x.Age.Seconds()*float64(rest)/float64(x.Received))
 		}
+		need = max(need, x.Idle.Seconds())
 		if need > longest {
 			worst, longest = i, need
 		}

@@ -162,6 +162,8 @@ func TestEndGameAsksHowLongThePieceTakes(t *testing.T) {
 		{"nearly all is there", Piece{Outstanding: 1, Received: unit * 7 / 8, Age: time.Second}, 5 * time.Second, 0},
 		{"it is coming fast", Piece{Outstanding: 3, Received: unit / 4, Age: 50 * time.Millisecond}, 5 * time.Second, 0},
 		{"nothing of it has come yet", Piece{Outstanding: 4}, 5 * time.Second, 0},
+		{"nothing was heard of it for a while", Piece{Outstanding: 4, Idle: 600 * time.Millisecond}, 5 * time.Second, 1},
+		{"nor of what is nearly all there", Piece{Outstanding: 1, Received: unit * 7 / 8, Age: time.Second, Idle: 600 * time.Millisecond}, 5 * time.Second, 1},
 		{"three seconds matter less in a long download", Piece{Outstanding: 3, Received: unit / 4, Age: time.Second}, 200 * time.Second, 0},
 	} {
 		v := picture{have: ".", slots: 1, swarming: true, deliver: 4, allowance: Unlimited, edgeRate: 40 * unit, peerRate: 4 * unit}.view()
