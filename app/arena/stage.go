@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -49,6 +50,11 @@ const (
 
 // joinsAtOnce is how many members start at a time: two processors can start no more without a queue.
 const joinsAtOnce = 3
+
+// joinTime is how long all members may take to start, and holders to get what they hold while the lines are free.
+const joinTime = 3 * time.Minute
+
+var errNotReady = fmt.Errorf("the members were not ready within %s: is the disk full, or the machine busy?", joinTime)
 
 // build makes the network, lets everybody join while the lines are still free, and then gives the lines their rates.
 func (st *stage) build(ctx context.Context, c contestant, members []scenario.Member) (err error) {
@@ -120,6 +126,8 @@ func (st *stage) settle(c contestant, members []scenario.Member) error {
 }
 
 func (st *stage) join(ctx context.Context, c contestant) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, joinTime, errNotReady)
+	defer cancel()
 	joining, ctx := errgroup.WithContext(ctx)
 	joining.SetLimit(joinsAtOnce)
 	for _, m := range st.members {
