@@ -2,6 +2,7 @@ package download
 
 import (
 	"encoding/binary"
+	"time"
 
 	"github.com/tributary-dl/tributary/engine/api"
 	"github.com/tributary-dl/tributary/engine/internal/budget"
@@ -61,6 +62,8 @@ type Totals struct {
 
 	Near           int64 // of Received: from peers in the LAN
 	NearDelivering int   // of Delivering
+
+	UplinkQueue time.Duration // what this device sends waits in front of its line: so do acknowledgements of what it downloads
 }
 
 // Neighbours are those who are downloading, too, and give what they have. All are random numbers, the same wherever they

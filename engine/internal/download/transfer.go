@@ -302,7 +302,7 @@ func (t *transfer) edgeWindow(now time.Time) int {
 	if t.swarm == nil || t.counted.Peers == 0 && now.Sub(t.began) > peersMayCome {
 		return 0
 	}
-	rtt := cmp.Or(t.edgeRTT, usualRTT)
+	rtt := cmp.Or(t.edgeRTT, usualRTT) + t.counted.UplinkQueue // acknowledgements wait with what we send
 	all := t.pacer.Window(rtt)
 	if all >= hybrid.Unlimited { // nothing is known yet, or the edge is to run free: the most that can be set, unless it holds a fast line back
 		rate, _, _ := t.meter.rates(meterQuick)

@@ -142,6 +142,7 @@ func (m *member) Totals() download.Totals {
 	if m.swarm != nil {
 		t.Add(m.swarm.Totals(), m.swarm.Peers())
 	}
+	t.UplinkQueue = m.service.endpoint.UplinkQueue()
 	return t
 }
 

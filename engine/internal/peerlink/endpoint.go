@@ -162,6 +162,10 @@ func (e *Endpoint) LocalAddress() string {
 	return netip.AddrPortFrom(routes[0], e.port).String()
 }
 
+// UplinkQueue is how long what this device sends to peers, and with it everything else, waits in front of its line to the Internet; 0 while it
+// sends nothing.
+func (e *Endpoint) UplinkQueue() time.Duration { return e.uplink.queue(time.Now()) }
+
 // keepNonQUIC makes the transport keep packets that are not QUIC from now on. quic-go discards them
 // until the first call of ReadNonQUICPacket, which would lose answers to STUN requests sent before the
 // reader has been scheduled.

@@ -83,6 +83,16 @@ func (u *uplink) grant(now time.Time, p *path, want int) (n int, wait time.Durat
 	return n, 0
 }
 
+// queue is how long what this device sends waits in front of its own line now, as far as has been seen.
+func (u *uplink) queue(now time.Time) time.Duration {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if now.Sub(u.filled) > inUse {
+		return 0
+	}
+	return u.control.queue
+}
+
 // observe looks at the paths as often as convenient, and has the rate changed when an interval has passed. u.mu is held.
 func (u *uplink) observe(now time.Time) {
 	age, interval := now.Sub(u.control.at), min(max(minInterval, u.rtt), maxInterval)

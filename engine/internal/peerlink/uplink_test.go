@@ -356,3 +356,15 @@ func TestUplinkKeepsToTheRate(t *testing.T) {
 		t.Errorf("a burst of %d bytes after a pause", n)
 	}
 }
+
+func TestQueueIsThatOfWhatIsSentNow(t *testing.T) {
+	now := time.Now()
+	u := newUplink(now)
+	u.control.queue = 30 * time.Millisecond
+	if got := u.queue(now.Add(inUse / 2)); got != u.control.queue {
+		t.Errorf("%s while bytes are granted; want %s", got, u.control.queue)
+	}
+	if got := u.queue(now.Add(2 * inUse)); got != 0 {
+		t.Errorf("%s when nothing has been sent for %s; want 0", got, 2*inUse)
+	}
+}
