@@ -17,6 +17,8 @@ const (
 	// maxWelcome is to how many seekers somebody is introduced who begins to have an object: a client connects to as
 	// many at a time.
 	maxWelcome = 4
+	// maxExcluded is how many peers a remembered look-up may exclude. Who has met more does without: they would be kept.
+	maxExcluded = 200
 )
 
 // seekers are those who found fewer holders than they wanted, by object. Who comes later is introduced to them at once: a
@@ -35,6 +37,9 @@ func newSeekers() *seekers { return &seekers{of: make(map[protocol.ContentID][]s
 
 // add notes what is still wanted of an object, in place of what the same device wanted before.
 func (t *seekers) add(content protocol.ContentID, seeker *selection.Seeker, now time.Time) {
+	if len(seeker.Excluded) > maxExcluded {
+		return
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	all := slices.DeleteFunc(t.of[content], func(s seeking) bool { return s.Peer == seeker.Peer || now.After(s.until) })

@@ -249,7 +249,9 @@ func (p *picking) endGame() {
 		if x.Received > 0 {
 			need = max(need, x.Age.Seconds()*float64(rest)/float64(x.Received))
 		}
-		need = max(need, x.Idle.Seconds())
+		if x.Outstanding > 0 || x.Received > 0 {
+			need = max(need, x.Idle.Seconds())
+		}
 		if need > longest {
 			worst, longest = i, need
 		}

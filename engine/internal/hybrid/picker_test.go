@@ -174,6 +174,15 @@ func TestEndGameAsksHowLongThePieceTakes(t *testing.T) {
 	}
 }
 
+// What a neighbour fetches from the edge was never asked of anybody: that nothing has come of it is no silence.
+func TestWhatIsComingToANeighbourIsWaitedFor(t *testing.T) {
+	v := picture{have: ".", slots: 1, swarming: true, deliver: 4, allowance: Unlimited, edgeRate: 2 * unit, peerRate: 4 * unit}.view()
+	v.Pieces[0], v.Elapsed = Piece{Coming: 1, Idle: 5 * time.Second}, 5*time.Second
+	if got := Pick(v); len(got) != 0 {
+		t.Errorf("%v; want none", got)
+	}
+}
+
 func TestLend(t *testing.T) {
 	for _, p := range []struct {
 		picture
