@@ -2,7 +2,9 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -130,13 +132,27 @@ func (g *gate) relay(client net.Conn) {
 	requests.Wait()
 }
 
-// freeAddr returns an address on the loopback interface that nobody listens on.
+const (
+	ownPorts    = 20000 // below those that Linux gives to connections and to whoever asks for any port, from 32768 on
+	ownPortsEnd = 32000
+	portsOfOne  = 4 // a control plane has two UDP ports beside its TCP port
+)
+
+var nextPort atomic.Int64 // counts in steps of portsOfOne
+
+func init() { nextPort.Store(rand.Int64N((ownPortsEnd - ownPorts) / portsOfOne)) }
+
+// freeAddr is an address on the loopback interface where a program that is started next can listen: nobody else takes it before.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		addr := fmt.Sprintf("127.0.0.1:%d", ownPorts+nextPort.Add(1)*portsOfOne%(ownPortsEnd-ownPorts))
+		l, err := net.Listen("tcp4", addr)
+		if err == nil {
+			l.Close()
+			return addr
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no free port")
+	return ""
 }
