@@ -17,7 +17,7 @@ const (
 	// maxWelcome is to how many seekers somebody is introduced who begins to have an object: a client connects to as
 	// many at a time.
 	maxWelcome = 4
-	// maxExcluded is how many peers a remembered look-up may exclude. Who has met more does without: they would be kept.
+	// maxExcluded is how many peers a remembered look-up may exclude, which are kept with it. Who names more is not remembered.
 	maxExcluded = 200
 )
 
