@@ -43,7 +43,7 @@ func publish(t *testing.T, size int, seed byte, mode protocol.Mode) *published {
 	if p := shelf.objects[title]; p != nil {
 		return p
 	}
-	data, pieceLength := noise(size, seed), 256<<10 // as a publisher's program chooses it for such sizes
+	data, pieceLength := noise(size, seed), 128<<10 // as a publisher's program chooses it for such sizes
 	var layer []merkle.Hash
 	var joined []byte
 	for rest := data; len(rest) > 0; rest = rest[min(pieceLength, len(rest)):] {

@@ -35,6 +35,8 @@ type reading struct {
 	sent  uint64        // bytes since the last reading
 	got   uint64        // bytes that the same peers sent
 	lossy bool          // more than the odd packet was lost
+
+	unsure bool // the queue has just come, and it will soon be known whether it is in front of our own line
 }
 
 const (
@@ -61,6 +63,9 @@ const (
 	nearCeiling = 0.95  // of the ceiling
 	cutGain     = 0.3   // of the rate, for each target's length of queue above the target
 	mostCut     = 0.3   // of the rate
+	used        = 0.6   // of the rate: if less has left, something else was the limit
+	trusted     = 1.05  // of the ceiling: up to here a new queue is more likely to be somebody else's
+	ceilingFall = 0.8   // from cut to cut, at most: several may be for one queue
 	manyEmpty   = 3     // intervals
 
 	// A cut shows after two round trips, and what soundings and acknowledgements take besides. A second cut before that would be
@@ -102,6 +107,8 @@ func (c *controller) update(now time.Time, r reading) {
 	c.actual += 0.3 * (sent - c.actual)
 	// The queue is the sum of what was sent too fast so far; without a look ahead the rate would swing.
 	ahead := float64(r.queue) + leadGain*float64(r.queue-c.queue)
+	// While its queue grows the line carries less than what is sent.
+	carried := min(c.rate, c.actual) / (1 + max(0, (r.queue-c.queue).Seconds()/elapsed))
 	c.queue = r.queue
 	room := min(1, 1-ahead/float64(c.target))         // 1: no queue; 0: on target; below: too long
 	if room > 0.9 && r.seen < r.queue+soundingNoise { // soundings come late, and are not enough for long strides
@@ -110,14 +117,20 @@ func (c *controller) update(now time.Time, r reading) {
 		c.empty = 0
 	}
 
+	if !r.unsure && r.queue <= soundingNoise && c.ceiling > 0 {
+		c.ceiling = max(c.ceiling, c.actual)
+	}
+
 	// Loss without a queue, or in that of a peer's line, is left to QUIC's own congestion control.
 	lossy := room < 0.9 && r.seen < r.queue+soundingNoise && r.lossy
 	switch {
+	case room < 0 && r.unsure && !c.startup && c.rate <= trusted*c.ceiling:
+		// To cut for every queue that comes at a peer's line would leave ours half idle.
 	case lossy, room < -1, room < 0 && !now.Before(c.settled):
-		c.cut(now, r.rtt, room, lossy)
+		c.cut(now, r, room, carried, lossy)
 	case room < 0:
 		// What was cut has not shown yet.
-	case max(sent, c.actual) < 0.6*c.rate:
+	case max(sent, c.actual) < used*c.rate:
 		// Something else is the limit; a rate that is not used says nothing about the path.
 	case c.startup && room > 0.5 && r.seen < r.queue+soundingNoise:
 		c.rate *= 2
@@ -128,14 +141,19 @@ func (c *controller) update(now time.Time, r reading) {
 }
 
 // cut lowers the rate, from what really left: one that was never used would take long to come down.
-func (c *controller) cut(now time.Time, rtt time.Duration, room float64, lossy bool) {
-	c.startup = false
-	c.ceiling, c.settled = min(c.rate, c.actual), now.Add(reactTime+2*rtt)
+func (c *controller) cut(now time.Time, r reading, room, carried float64, lossy bool) {
+	if c.actual > used*c.rate { // or the line could carry more than what left
+		c.startup = false
+		if !r.unsure {
+			c.ceiling = max(carried, ceilingFall*c.ceiling)
+		}
+	}
+	c.settled = now.Add(reactTime + 2*r.rtt)
 	factor := 1 + max(-mostCut, cutGain*room)
 	if lossy {
 		factor = 1 - mostCut
 	}
-	c.rate = min(c.rate, 1.1*c.actual+minRate) * factor
+	c.rate = min(c.rate, max(1.1*c.actual+minRate, c.ceiling)) * factor
 }
 
 // grow raises the rate: quickly far below the ceiling, and slowly near it until it is so old that the line may carry more.

@@ -202,7 +202,7 @@ func TestSoundings(t *testing.T) {
 func TestSoundingsAreOfTheWayThere(t *testing.T) {
 	s, now := &sounding{}, time.Now()
 	ms := func(n int) time.Duration { return time.Duration(n) * time.Millisecond }
-	for _, step := range []struct {
+	for n, step := range []struct {
 		there, back int // milliseconds, like all of these
 		clock       int // of the server, beside ours; 0: it tells nothing
 		want        int
@@ -214,10 +214,48 @@ func TestSoundingsAreOfTheWayThere(t *testing.T) {
 	} {
 		now = now.Add(soundingEvery)
 		at := now.Add(ms(step.there))
-		s.answer(now, at.Add(ms(step.back)), stamp{at.Sub(began) + ms(step.clock), step.clock != 0})
+		s.answer(n+1, now, at.Add(ms(step.back)), stamp{at.Sub(began) + ms(step.clock), step.clock != 0})
 		if queue, _, _ := s.last(now.Add(time.Second / 10)); queue != ms(step.want) {
 			t.Errorf("%+v: queue of %s", step, queue)
 		}
+	}
+}
+
+// Answers that are late, because they wait in the queues of the server and of what we download, do not end the questions; a server that is silent is
+// asked rarely.
+func TestSoundingsGoOnWhileAnswersAreLate(t *testing.T) {
+	now := time.Now()
+	var open []func(time.Time)
+	s := &sounding{}
+	s.send = func(func(stamp)) {
+		n, asked := s.questions, now
+		open = append(open, func(at time.Time) { s.answer(n, asked, at, stamp{asked.Sub(began), true}) })
+	}
+	run := func(d, late time.Duration) (asked int) {
+		for end := now.Add(d); now.Before(end); now = now.Add(soundingEvery / 2) {
+			before := len(open)
+			s.ask(now)
+			asked += len(open) - before
+			if k := len(open) - 1 - int(late/soundingEvery); late > 0 && k >= 0 {
+				open[k](now)
+			}
+		}
+		return asked
+	}
+	if got := run(2*time.Second, 200*time.Millisecond); got != 50 {
+		t.Errorf("%d questions in 2 s with answers after 200 ms; want 50", got)
+	}
+	if !s.answers() {
+		t.Error("late answers are taken for silence")
+	}
+	run(time.Second, 0)
+	if got := run(5*time.Second, 0); got != int(5*time.Second/soundingLost) || s.answers() {
+		t.Errorf("%d questions in 5 s to a silent server, which is believed to answer: %v", got, s.answers())
+	}
+	heard := s.heard
+	open[0](now)
+	if s.heard != heard {
+		t.Error("an answer that others have overtaken counts")
 	}
 }
 

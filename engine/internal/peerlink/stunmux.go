@@ -22,8 +22,9 @@ type stunMux struct {
 
 	mu      sync.Mutex // guards what follows, and the fields of agentSocket that say so
 	queries map[transaction]query
-	agents  map[string]*agentSocket // by local ufrag
-	sounded transaction             // the last request of sound
+	agents  map[string]*agentSocket    // by local ufrag
+	sounded [soundingsOpen]transaction // the last requests of sound
+	sounds  int                        // of them so far
 }
 
 type query struct {
@@ -115,13 +116,14 @@ func (m *stunMux) hearsOtherPort(ctx context.Context, server netip.AddrPort) boo
 	return err == nil
 }
 
-// sound sends one request and has heard called when its answer comes. The one before, if it has not been answered, is given up:
-// the caller sends one after the other.
+// sound sends one request and has heard called when its answer comes. Of those before, the last are still waited for.
 func (m *stunMux) sound(server netip.AddrPort, heard func(stamp)) {
 	packet, id := newSoundingRequest()
 	m.mu.Lock()
-	delete(m.queries, m.sounded)
-	m.queries[id], m.sounded = query{server: server, heard: heard}, id
+	k := m.sounds % len(m.sounded)
+	delete(m.queries, m.sounded[k])
+	m.queries[id], m.sounded[k] = query{server: server, heard: heard}, id
+	m.sounds++
 	m.mu.Unlock()
 	_, _ = m.send(packet, net.UDPAddrFromAddrPort(server)) // what does not leave is not answered
 }

@@ -24,6 +24,7 @@ type uplink struct {
 	own     [2]time.Duration // queue in front of our line by its last soundings, the newest first
 	sounded time.Time        // when the newest came
 	alone   bool             // the one before it is too old to say anything
+	clear   time.Time        // when the paths last showed no queue, or nothing had been sent for long
 	looked  time.Time
 	tokens  float64 // bytes
 	filled  time.Time
@@ -105,6 +106,9 @@ func (u *uplink) observe(now time.Time) {
 			p.look()
 		}
 	}
+	if age > interval+soundingLife {
+		u.clear = now
+	}
 	if age >= interval {
 		r := u.read(now)
 		u.control.update(now, r)
@@ -124,17 +128,21 @@ func (u *uplink) sound(now time.Time) {
 }
 
 // beyond is how much of a queue that the paths show is in front of the peers' lines: what the longer of our own line's last two
-// soundings does not explain. Both must be recent: of a queue that has just begun nobody knows whose it is. u.mu is held.
-func (u *uplink) beyond(now time.Time, seen time.Duration) time.Duration {
+// soundings does not explain. Both must be recent: of a queue that has just begun nobody knows whose it is. unsure says that
+// soundings are about to tell. u.mu is held.
+func (u *uplink) beyond(now time.Time, seen time.Duration) (beyond time.Duration, unsure bool) {
+	if seen <= soundingNoise {
+		u.clear = now
+	}
 	own, heard, ok := u.sounding.last(now)
 	if ok && heard != u.sounded {
 		u.own, u.alone = [2]time.Duration{own, u.own[0]}, heard.Sub(u.sounded) > soundingLife
 		u.sounded = heard
 	}
 	if !ok || u.alone {
-		return 0
+		return 0, now.Sub(u.clear) < soundingLife && u.sounding.answers()
 	}
-	return max(0, seen-slices.Max(u.own[:])-soundingNoise)
+	return max(0, seen-slices.Max(u.own[:])-soundingNoise), false
 }
 
 // read sums up what the paths have shown. The queue is that of the lower quarter: what is in front of our own line all
@@ -163,7 +171,8 @@ func (u *uplink) read(now time.Time) (r reading) {
 	low := seen[(len(seen)-1)/4]
 	u.rtt = low.rtt
 	r.queue, r.seen, r.rtt = low.queue, low.queue, low.rtt
-	r.queue = max(0, r.queue-u.beyond(now, low.queue))
+	beyond, unsure := u.beyond(now, low.queue)
+	r.queue, r.unsure = max(0, r.queue-beyond), unsure
 	r.lossy = 2*losing > len(seen)
 	return r
 }

@@ -26,12 +26,18 @@ type bottleneck struct {
 
 	received float64 // bytes from peers for each one sent
 
-	server  bool // a STUN server answers
+	server  bool          // a STUN server answers
+	late    time.Duration // its answers, by queues on their way that are not ours
 	answers []answer
+	asked   int // questions
 }
 
 // answer is what the STUN server will have said to a question.
-type answer struct{ asked, due time.Time }
+type answer struct {
+	n          int
+	asked, due time.Time
+	reached    time.Time
+}
 
 // simulated is one of our links.
 type simulated struct {
@@ -47,8 +53,9 @@ func newBottleneck(mbit float64, delay, buffer time.Duration) *bottleneck {
 	b := &bottleneck{capacity: mbit * 1e6 / 8, delay: delay, buffer: buffer, now: time.Unix(1_000_000_003, 0)}
 	b.uplink = newUplink(b.now)
 	b.uplink.sounding.send = func(func(stamp)) {
+		b.asked++
 		if b.server {
-			b.answers = append(b.answers, answer{b.now, b.now.Add(b.delay + b.waiting() + b.noise)})
+			b.answers = append(b.answers, answer{b.asked, b.now, b.now.Add(b.late + b.delay + b.waiting() + b.noise), b.now.Add(b.delay + b.waiting())})
 		}
 	}
 	b.connect(1)
@@ -105,7 +112,7 @@ func (b *bottleneck) run(d time.Duration, rival func(*bottleneck) float64) (shar
 		sum += b.waiting()
 		b.measure()
 		for len(b.answers) > 0 && !b.now.Before(b.answers[0].due) {
-			b.uplink.sounding.answer(b.answers[0].asked, b.now, stamp{})
+			b.uplink.sounding.answer(b.answers[0].n, b.answers[0].asked, b.now, stamp{b.answers[0].reached.Sub(began), true})
 			b.answers = b.answers[1:]
 		}
 	}
@@ -328,6 +335,40 @@ func TestQueueOfPeersDoesNotHoldUsBack(t *testing.T) {
 		link.run(3*time.Second, nobody)
 		if share, _ := link.run(15*time.Second, loadedUser); share > 0.1 {
 			t.Errorf("%d links, nobody answers: %.0f%% beside the user's upload; want 10%%", links, 100*share)
+		}
+	}
+}
+
+// Where everybody downloads and uploads, queues at peers' lines and that of our own downloads come and go within fractions of a second, and answers of
+// the STUN server wait in the same queues. Our own line is used all the same, and its queue does not swing.
+func TestPassingQueuesOfPeersDoNotHoldUsBack(t *testing.T) {
+	for _, late := range []time.Duration{0, 150 * time.Millisecond} {
+		for _, pause := range []time.Duration{300 * time.Millisecond, time.Second} {
+			link := newBottleneck(10, 10*time.Millisecond, 500*time.Millisecond)
+			link.server, link.late, link.received = true, late, 1
+			link.connect(9)
+			link.run(3*time.Second, nobody)
+			used, queues := 0.0, make([]time.Duration, 0, 10000)
+			const rounds = 20
+			for range rounds {
+				for _, beyond := range []time.Duration{80 * time.Millisecond, 0} {
+					for _, l := range link.links {
+						l.beyond = beyond
+					}
+					for range int(pause / (5 * step)) {
+						share, queue := link.run(5*step, nobody)
+						used += share
+						queues = append(queues, queue)
+					}
+				}
+			}
+			slices.Sort(queues)
+			used /= float64(len(queues))
+			p95 := queues[len(queues)*95/100]
+			if used < 0.8 || p95 > exchangeQueue+20*time.Millisecond {
+				t.Errorf("answers %s late, queues for %s: %.0f%% used at %s in the 95th percentile; want 80%% and %s",
+					late, pause, 100*used, p95, exchangeQueue+20*time.Millisecond)
+			}
 		}
 	}
 }
