@@ -18,6 +18,7 @@ type controller struct {
 	at      time.Time     // of the last reading
 	queue   time.Duration // of the last reading
 	actual  float64       // bytes a second that really left, smoothed
+	stride  float64       // by what share of itself the rate grew beyond an old ceiling, at last
 	ceiling float64       // actual, when the rate was cut last: about what the line carries; 0: never yet
 	settled time.Time     // when that cut will have shown
 
@@ -56,17 +57,19 @@ const (
 	maxRate   = 2e9
 
 	// Chosen by simulation over 2 Mbit/s to 2 Gbit/s and 1 to 250 ms, with and without 8 ms of noise, one link and 13.
-	leadGain    = 2     // how many intervals ahead the queue is judged
-	growGain    = 0.05  // of the rate, with no queue
-	nearGain    = 0.015 // the same, near the ceiling
-	leastGrown  = 160e3 // bytes a second, by whose gain at least the rate grows
-	nearCeiling = 0.95  // of the ceiling
-	cutGain     = 0.3   // of the rate, for each target's length of queue above the target
-	mostCut     = 0.3   // of the rate
-	used        = 0.6   // of the rate: if less has left, something else was the limit
-	trusted     = 1.05  // of the ceiling: up to here a new queue is more likely to be somebody else's
-	ceilingFall = 0.8   // from cut to cut, at most: several may be for one queue
-	manyEmpty   = 3     // intervals
+	leadGain     = 2     // how many intervals ahead the queue is judged
+	growGain     = 0.05  // of the rate, with no queue
+	nearGain     = 0.015 // the same, near the ceiling
+	leastGrown   = 160e3 // bytes a second, by whose gain at least the rate grows
+	nearCeiling  = 0.95  // of the ceiling
+	cutGain      = 0.3   // of the rate, for each target's length of queue above the target
+	mostCut      = 0.3   // of the rate
+	mostStride   = 0.25
+	strideGrowth = 1.5  // from interval to interval
+	used         = 0.6  // of the rate: if less has left, something else was the limit
+	trusted      = 1.05 // of the ceiling: up to here a new queue is more likely to be somebody else's
+	ceilingFall  = 0.8  // from cut to cut, at most: several may be for one queue
+	manyEmpty    = 3    // intervals
 
 	// A cut shows after two round trips, and what soundings and acknowledgements take besides. A second cut before that would be
 	// for a queue that the first has mended.
@@ -159,11 +162,14 @@ func (c *controller) cut(now time.Time, r reading, room, carried float64, lossy 
 // grow raises the rate: quickly far below the ceiling, and slowly near it until it is so old that the line may carry more.
 func (c *controller) grow(now time.Time, room float64) {
 	recent := now.Sub(c.settled) < forgetTime
+	stride := c.stride
+	c.stride = 0
 	switch {
 	case c.empty > manyEmpty && c.rate < nearCeiling*c.ceiling:
 		c.rate = min(1.25*c.rate, nearCeiling*c.ceiling)
 	case c.empty > manyEmpty && !recent: // the other traffic has gone, or startup was ended by a stray sample
-		c.rate *= 1.25
+		c.stride = min(mostStride, max(nearGain, strideGrowth*stride))
+		c.rate *= 1 + c.stride
 	default:
 		c.startup = false
 		gain := growGain
