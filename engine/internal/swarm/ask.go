@@ -92,7 +92,7 @@ func (s *Swarm) free(i int) int {
 	if p := s.work[i]; p != nil {
 		return p.free()
 	}
-	return int((s.layout.size(i) + chunkSize - 1) / chunkSize)
+	return s.layout.chunks(s.layout.size(i))
 }
 
 // rare returns one of the rarest among some of the pieces in the set that the peer has.

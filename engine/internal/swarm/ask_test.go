@@ -8,7 +8,7 @@ import (
 // Peers are asked for as much as they deliver until the download is over, which the edge brings nearer.
 func TestLookAhead(t *testing.T) {
 	now := time.Now()
-	l := &link{}
+	l := &link{pulse: pulse{chunk: mostChunk}}
 	l.arriving.add(0, now.Add(-time.Second))
 	for k := range 10 {
 		l.beat(100<<10, now.Add(time.Duration(k-10)*100*time.Millisecond))

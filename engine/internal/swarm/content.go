@@ -29,7 +29,18 @@ type layout struct {
 	pieces      int
 	pieceLength int64
 	short       map[int]int64 // pieces that are shorter
+	chunk       int64         // bytes that peers are asked for in one request
 }
+
+// Four blocks of 16 KiB cost a quarter more processor time than one of 64. But what else is said to a peer waits until the block that is being sent to it has left,
+// and where a line of 10 Mbit/s serves thirteen, 64 KiB take most of a second. Objects with small pieces are the ones that are not fast in any case.
+const (
+	leastChunk     = 16 << 10
+	chunksOfAPiece = 8 // unless they would be shorter than leastChunk or longer than mostChunk
+)
+
+// chunks is how many chunks so many bytes of a piece have.
+func (l *layout) chunks(bytes int64) int { return int((bytes + l.chunk - 1) / l.chunk) }
 
 func (l *layout) size(i int) int64 {
 	if n, ok := l.short[i]; ok {
@@ -57,7 +68,7 @@ func layOut(c Content) (*layout, error) {
 	if err := info.FileTree.Validate(); err != nil {
 		return nil, fmt.Errorf("file tree: %w", err)
 	}
-	l := &layout{pieceLength: info.PieceLength, short: map[int]int64{}}
+	l := &layout{pieceLength: info.PieceLength, short: map[int]int64{}, chunk: min(max(info.PieceLength/chunksOfAPiece, leastChunk), mostChunk)}
 	var total int64
 	for f := range info.UpvertedFilesIter() {
 		if f.Length > c.Length-total {

@@ -22,7 +22,7 @@ const (
 )
 
 const (
-	chunkSize   = 64 << 10 // bytes asked for in one request; four blocks cost a fifth less CPU than one
+	mostChunk   = 64 << 10 // bytes of a block, at most
 	prefix      = 4        // bytes of a frame's length
 	pieceHeader = 9        // bytes of a piece message before its payload
 )
@@ -42,7 +42,7 @@ type message struct {
 }
 
 // maxFrame is the longest body of a frame that the rules allow.
-func (l *layout) maxFrame() int { return max(pieceHeader+chunkSize, 1+l.bitfieldSize()) }
+func (l *layout) maxFrame() int { return max(pieceHeader+mostChunk, 1+l.bitfieldSize()) }
 
 func (l *layout) bitfieldSize() int { return (l.pieces + 7) / 8 }
 
@@ -78,7 +78,7 @@ func (l *layout) decode(body []byte) (m message, err error) {
 		}
 		m.block, err = l.block(rest, binary.BigEndian.Uint32(rest[8:]))
 	case msgPiece:
-		if len(body) < pieceHeader || len(body) > pieceHeader+chunkSize {
+		if len(body) < pieceHeader || len(body) > pieceHeader+mostChunk {
 			return m, errLength(m.id, len(body))
 		}
 		m.payload = body[pieceHeader:]
@@ -107,7 +107,7 @@ func (l *layout) block(b []byte, length uint32) (x block, err error) {
 		return x, err
 	}
 	begin := binary.BigEndian.Uint32(b[4:])
-	if length == 0 || length > chunkSize || int64(begin)+int64(length) > l.size(x.piece) {
+	if length == 0 || length > mostChunk || int64(begin)+int64(length) > l.size(x.piece) {
 		return x, fmt.Errorf("%d bytes at %d of piece %d", length, begin, x.piece)
 	}
 	x.begin, x.length = int(begin), int(length)

@@ -37,7 +37,7 @@ func FuzzDecode(f *testing.F) {
 		switch m.id {
 		case msgRequest, msgCancel, msgPiece:
 			b := m.block
-			if b.piece < 0 || b.piece >= o.Pieces || b.begin < 0 || b.length <= 0 || b.length > chunkSize ||
+			if b.piece < 0 || b.piece >= o.Pieces || b.begin < 0 || b.length <= 0 || b.length > mostChunk ||
 				b.begin+b.length > len(o.piece(b.piece)) {
 				t.Errorf("accepted %+v", b)
 			}

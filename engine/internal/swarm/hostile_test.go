@@ -32,7 +32,7 @@ func TestHostileMessageEndsItsConnectionOnly(t *testing.T) {
 		{"unknown message", o, message1(99)},
 		{"frame of 4 GiB", o, words(1<<32 - 1)},
 		{"negative frame length", o, words(1 << 31)},
-		{"frame a byte too long", o, words(pieceHeader + chunkSize + 1)},
+		{"frame a byte too long", o, words(pieceHeader + mostChunk + 1)},
 		{"choke with a body", o, message1(msgChoke, 0)},
 		{"have too short", o, message1(msgHave, 0, 0, 0)},
 		{"have out of range", o, message1(msgHave, words(40)...)},
@@ -53,7 +53,7 @@ func TestHostileMessageEndsItsConnectionOnly(t *testing.T) {
 		{"piece too short", o, message1(msgPiece, words(0)...)},
 		{"piece beyond its end", o, message1(msgPiece, append(words(0, 64<<10-1), 1, 2)...)},
 		{"piece out of range", o, message1(msgPiece, append(words(40, 0), 1)...)},
-		{"piece that nobody asked for", o, message1(msgPiece, append(words(1, 0), make([]byte, chunkSize)...)...)},
+		{"piece that nobody asked for", o, message1(msgPiece, append(words(1, 0), make([]byte, mostChunk)...)...)},
 		{"too many requests", o, manyRequests()},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -204,7 +204,7 @@ func TestPolluterAmongSeedersIsFound(t *testing.T) {
 // A bad block is also traced when an edge, not peers, delivers the right piece.
 func TestPolluterIsFoundByTheEdgesPiece(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := makeObject(128<<10, 128<<10) // one piece of two chunks, one of each peer
+		o := makeObject(32<<10, 32<<10) // one piece of two chunks, one of each peer
 		leecher := newClient(t, "leecher", o.empty(t))
 		leecher.Unwant(0)
 		good, bad := dialRaw(t, leecher, "good"), dialRaw(t, leecher, "bad")

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/anacrolix/torrent"
+	pp "github.com/anacrolix/torrent/peer_protocol"
 )
 
 // startLibrary makes a client of the library with one torrent and no way to the network but our links.
@@ -16,7 +17,7 @@ func (s *Swarm) startLibrary(c Content) (err error) {
 	}
 	s.client.AddListener(s.acceptor)
 	opts := torrent.AddTorrentOpts{
-		ChunkSize:   chunkSize,
+		ChunkSize:   pp.Integer(s.layout.chunk),
 		InfoBytes:   c.InfoBytes,
 		PieceLayers: c.PieceLayers,
 		// Under its v2 hash the library would look for missing piece hashes, piece by piece, each time
@@ -116,7 +117,7 @@ func (s *Swarm) onDeleted(e torrent.PeerRequestEvent) {
 func (s *Swarm) onUseful(e torrent.ReceivedUsefulDataEvent) {
 	l := linkOf(e.Peer)
 	s.mu.Lock()
-	s.progress(int(e.Message.Index)).credit(int(e.Message.Begin)/chunkSize, l, len(e.Message.Piece))
+	s.progress(int(e.Message.Index)).credit(int(e.Message.Begin)/int(s.layout.chunk), l, len(e.Message.Piece))
 	l.useful += int64(len(e.Message.Piece))
 	l.unjudged = 0
 	s.mu.Unlock()

@@ -99,6 +99,7 @@ func newLink(s *Swarm, peer PeerID, conn net.Conn, outgoing bool, o OfferOptions
 	l.addr = &address{l, wireAddress(peer)}
 	l.ctx, l.cancel = context.WithCancelCause(s.ctx)
 	l.uploads.wake = make(chan struct{}, 1)
+	l.pulse.chunk = float64(s.layout.chunk)
 	return l
 }
 

@@ -5,7 +5,7 @@ type progress struct {
 	outstanding int
 	received    int64
 	chunks      []chunk // by number within the piece; nil until the first arrives
-	size        int64
+	all         int     // chunks of the piece
 }
 
 // chunk is who delivered a chunk, and how long it is. A chunk that arrives again replaces the first, so
@@ -17,7 +17,7 @@ type chunk struct {
 
 func (p *progress) credit(k int, from *link, length int) {
 	if p.chunks == nil {
-		p.chunks = make([]chunk, (p.size+chunkSize-1)/chunkSize)
+		p.chunks = make([]chunk, p.all)
 	}
 	p.received += int64(length - p.chunks[k].length)
 	p.chunks[k] = chunk{from, length}
@@ -36,7 +36,7 @@ func (p *progress) prefix() (n int64) {
 
 // free counts the chunks that nobody has delivered or been asked for.
 func (p *progress) free() int {
-	n := int((p.size + chunkSize - 1) / chunkSize)
+	n := p.all
 	for _, c := range p.chunks {
 		if c.from != nil {
 			n--
@@ -48,7 +48,7 @@ func (p *progress) free() int {
 func (s *Swarm) progress(i int) *progress {
 	p := s.work[i]
 	if p == nil {
-		p = &progress{size: s.layout.size(i)}
+		p = &progress{all: s.layout.chunks(s.layout.size(i))}
 		s.work[i] = p
 	}
 	return p
@@ -77,7 +77,7 @@ func (s *Swarm) takeCredit(i int) []chunk {
 func (s *Swarm) waste(i int, kept int64) (from []PeerID, bytes int64) {
 	seen := map[*link]bool{}
 	for k, c := range s.takeCredit(i) {
-		if c.from == nil || int64(k)*chunkSize+int64(c.length) <= kept {
+		if c.from == nil || int64(k)*s.layout.chunk+int64(c.length) <= kept {
 			continue
 		}
 		s.countWasted(c.from, int64(c.length))

@@ -7,6 +7,7 @@ import (
 
 // pulse follows how a link delivers: how fast, how soon after it was asked, and whether it has stalled.
 type pulse struct {
+	chunk       float64    // bytes of a request
 	mu          sync.Mutex // guards the fields below
 	arriving    meter      // all bytes from the peer
 	lastByte    time.Time
@@ -22,7 +23,7 @@ const (
 	windowTime    = 2 * time.Second // how much of a peer's time its requests take up, at most
 	windowFewest  = 2               // chunks; the library asks again when none is left, so 1 would idle
 	windowLast    = time.Second     // before the end: whoever has taken a second chunk may be the last to finish
-	windowMost    = 512             // chunks: 32 MiB
+	windowMost    = 512             // chunks
 	windowUnknown = 8               // chunks, before the first byte
 
 	stallShortest = 300 * time.Millisecond
@@ -39,7 +40,7 @@ func (p *pulse) window(now time.Time, horizon time.Duration) int {
 	if p.lastByte.IsZero() {
 		return windowUnknown
 	}
-	chunks, fewest := p.arriving.rate(now)*horizon.Seconds()/chunkSize, windowFewest
+	chunks, fewest := p.arriving.rate(now)*horizon.Seconds()/p.chunk, windowFewest
 	if horizon < windowLast {
 		fewest = 1
 	}
@@ -121,7 +122,7 @@ func (p *pulse) patience() time.Duration {
 	}
 	chunk := stallLongest
 	if p.pace > 0 {
-		chunk = time.Duration(min(chunkSize/p.pace, stallLongest.Seconds()) * float64(time.Second))
+		chunk = time.Duration(min(p.chunk/p.pace, stallLongest.Seconds()) * float64(time.Second))
 	}
 	return min(max(3*p.answer, 4*chunk, stallShortest), stallLongest)
 }

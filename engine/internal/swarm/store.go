@@ -55,7 +55,7 @@ func (p piece) WriteTo(w io.Writer) (n int64, err error) {
 	buf := buffers.Get().(*buffer)
 	defer buffers.Put(buf)
 	for size := p.s.layout.size(p.i); n < size; {
-		b := buf[:min(chunkSize, size-n)]
+		b := buf[:min(mostChunk, size-n)]
 		if _, err := p.s.pieces.ReadAt(b, p.i, n); err != nil {
 			p.s.storageFailed(err)
 			return n, err
@@ -108,7 +108,7 @@ func (p piece) Completion() storage.Completion {
 }
 
 // buffer holds a piece message with a full chunk.
-type buffer [prefix + pieceHeader + chunkSize]byte
+type buffer [prefix + pieceHeader + mostChunk]byte
 
 var buffers = sync.Pool{New: func() any { return new(buffer) }}
 

@@ -258,6 +258,7 @@ func TestWantAndUnwant(t *testing.T) {
 func TestDoneCancelsAndLateBlocksAreHarmless(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := makeObject(1<<20, 512<<10) // 2 pieces of 8 chunks
+		const chunkSize = 512 << 10 / chunksOfAPiece
 		leecher := newClient(t, "leecher", o.empty(t))
 		leecher.Unwant(1)
 		watcher := dialRaw(t, leecher, "watcher")
@@ -312,6 +313,7 @@ func TestDoneCancelsAndLateBlocksAreHarmless(t *testing.T) {
 func TestDoneKeepsABeginning(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := makeObject(512<<10, 512<<10)
+		const chunkSize = 512 << 10 / chunksOfAPiece
 		leecher := newClient(t, "leecher", o.empty(t))
 		r := dialRaw(t, leecher, "slow")
 		r.announce(o)
@@ -338,7 +340,7 @@ func TestDoneKeepsABeginning(t *testing.T) {
 // The caller commits a piece while peers' wrong version of it is in the library's hands.
 func TestCommitWinsOverRejection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := makeObject(128<<10, 64<<10)
+		o := makeObject(32<<10, 16<<10) // pieces of one chunk
 		m := &slowHash{memory: o.empty(t), reached: make(chan struct{}), proceed: make(chan struct{})}
 		e, _ := New(Config{Log: slog.New(slog.DiscardHandler)})
 		defer e.Close()
