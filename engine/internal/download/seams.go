@@ -62,8 +62,6 @@ type Totals struct {
 
 	Near           int64 // of Received: from peers in the LAN
 	NearDelivering int   // of Delivering
-
-	UplinkQueue time.Duration // what this device sends waits in front of its line: so do acknowledgements of what it downloads
 }
 
 // Neighbours are those who are downloading, too, and give what they have. All are random numbers, the same wherever they
@@ -120,6 +118,7 @@ type Swarm interface {
 	Beside(rate float64)           // bytes a second that the edge sends, of what peers could be asked for as well
 	Done(i int, kept int64)
 	Totals() Totals
+	UplinkQueue() time.Duration // that what this device sends waits in front of its line now, acknowledgements of what it downloads, too
 	Sources() []api.Source
 	Seek(bool)                 // look for peers, or not any more
 	ReportProgress(p Progress) // to the control plane; cumulative

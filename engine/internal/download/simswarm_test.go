@@ -307,6 +307,8 @@ func (m *membership) Neighbours() Neighbours {
 	return NeighboursAmong(m.self, m.Swarm.Peers(), m.pieces)
 }
 
+func (m *membership) UplinkQueue() time.Duration { return 0 }
+
 func (m *membership) Sources() []api.Source { return nil }
 
 func (m *membership) ReportProgress(p Progress) {

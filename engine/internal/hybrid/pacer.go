@@ -17,10 +17,6 @@ const (
 // Unlimited is the allowance that leaves the edge as fast as it can go.
 const Unlimited = math.MaxFloat64
 
-// StandingQueue is how much of the edge's bytes may wait in front of the user's line, in time: enough that the line never waits for them,
-// and not so much that peers are drowned.
-const StandingQueue = 10 * time.Millisecond
-
 // Sample is what the pacer sees at one moment. Byte counts are cumulative payload, verified or not.
 type Sample struct {
 	Now       time.Duration // since the download began
@@ -34,30 +30,24 @@ type Sample struct {
 
 // Tuning of the pacer; see DECISIONS.md for the measurements.
 const (
-	quickest    = 300 * time.Millisecond  // in which a window is found too short
-	fast        = 500 * time.Millisecond  // in which the edge follows what peers do
-	slow        = time.Second             // in which rates are compared
-	headroom    = 0.06                    // of the total, left to peers to grow into
-	lastStep    = 0.18                    // of the total: the edge yields this rest at once, and nothing is left that disturbs peers
-	taken       = 0.25                    // share of the headroom that peers must have taken for the edge to go on yielding
-	patient     = 1200 * time.Millisecond // before peers that do not grow count as exhausted
-	plateau     = 1.03                    // growth of the total in a slow window below which it counts as all there is
-	shortLook   = 1200 * time.Millisecond
-	longLook    = 4 * time.Second
-	sagging     = 0.88 // of the capacity: below it the edge is let go in order to look
-	firstRest   = 4 * time.Second
-	longRest    = 24 * time.Second
-	fillMargin  = 1.05                   // the edge's part while peers are exhausted, so that it can show more
-	seedShare   = 0.15                   // of what peers give: an edge that gives less is what a crowd waits for, and each copy too many keeps all of them
-	tiny        = 0.02                   // of the total: less is not worth requests
-	warmUp      = 800 * time.Millisecond // before the edge alone is believed to be at full speed
-	margin      = 1.02                   // by which offload's plan beats the edge alone
-	filled      = 0.95                   // of what the edge should give: with less its window is too short
-	stretching  = 1.4                    // from sample to sample, at most
-	relaxing    = 1.3                    // likewise
-	mostStretch = 64
-	leastPaced  = 0.1  // of what the line carries: a smaller window is not worth its packets
-	notFull     = 0.85 // of what the edge alone filled: a total below it says that the edge has less to give now
+	fast       = 500 * time.Millisecond  // in which the edge follows what peers do
+	slow       = time.Second             // in which rates are compared
+	headroom   = 0.06                    // of the total, left to peers to grow into
+	lastStep   = 0.18                    // of the total: the edge yields this rest at once, and nothing is left that disturbs peers
+	taken      = 0.25                    // share of the headroom that peers must have taken for the edge to go on yielding
+	patient    = 1200 * time.Millisecond // before peers that do not grow count as exhausted
+	plateau    = 1.03                    // growth of the total in a slow window below which it counts as all there is
+	shortLook  = 1200 * time.Millisecond
+	longLook   = 4 * time.Second
+	sagging    = 0.88 // of the capacity: below it the edge is let go in order to look
+	firstRest  = 4 * time.Second
+	longRest   = 24 * time.Second
+	fillMargin = 1.05                   // the edge's part while peers are exhausted, so that it can show more
+	seedShare  = 0.15                   // of what peers give: an edge that gives less is what a crowd waits for, and each copy too many keeps all of them
+	tiny       = 0.02                   // of the total: less is not worth requests
+	warmUp     = 800 * time.Millisecond // before the edge alone is believed to be at full speed
+	margin     = 1.02                   // by which offload's plan beats the edge alone
+	notFull    = 0.85                   // of what the edge alone filled: a total below it says that the edge has less to give now
 )
 
 // phase is what the pacer is doing for Speed.
@@ -89,9 +79,9 @@ type Pacer struct {
 	rest     time.Duration // how long to fill before yielding again
 	lookRest time.Duration // how long not to look again because of a sag
 	lookAt   time.Duration
-	known    int     // peers when the capacity was measured
-	sagged   bool    // the edge has been let go because the total had sunk
-	stretch  float64 // of Window, by what the line is not full with it
+	known    int    // peers when the capacity was measured
+	sagged   bool   // the edge has been let go because the total had sunk
+	window   window // of the edge
 
 	// offload: what the edge alone would give, and since when it has had to.
 	alone   float64
@@ -103,14 +93,14 @@ type Pacer struct {
 
 // NewPacer returns a pacer for an object of which remaining bytes are missing.
 func NewPacer(mode Mode, remaining int64) *Pacer {
-	return &Pacer{mode: mode, planned: remaining, allowance: Unlimited, stretch: 1, rest: firstRest, lookRest: firstRest}
+	return &Pacer{mode: mode, planned: remaining, allowance: Unlimited, window: window{stretch: 1}, rest: firstRest, lookRest: firstRest}
 }
 
 // Step takes a sample and returns the edge's allowance in bytes a second: Unlimited, or down to 0.
 func (p *Pacer) Step(s Sample) float64 {
 	p.history.add(s)
 	p.learnAlone(s)
-	p.stretchWindow(s)
+	p.adjustWindow(s)
 	switch {
 	case p.mode == EdgeOnly || s.Peers == 0:
 		p.allowance = Unlimited
@@ -123,27 +113,6 @@ func (p *Pacer) Step(s Sample) float64 {
 		p.allowance = p.speed(s)
 	}
 	return p.allowance
-}
-
-// Window is how many bytes the edge may have under way when the shortest round trip to it is rtt: what fills the line, and StandingQueue
-// in front of it. More of a queue would make the edge no faster, but would drown what peers send. Where that turns out not to be
-// enough, because there is a queue elsewhere on the way, it grows. It is Unlimited while nothing is known of the line.
-func (p *Pacer) Window(rtt time.Duration) float64 {
-	rate := max(p.capacity, p.alone)
-	if p.mode == EdgeOnly || p.sagged || rate == 0 {
-		return Unlimited
-	}
-	return min(rate, max(p.allowance, leastPaced*rate)) * (rtt + StandingQueue).Seconds() * p.stretch
-}
-
-// stretchWindow makes the window longer while the edge gives less than it should, and shorter again while it does not.
-func (p *Pacer) stretchWindow(s Sample) {
-	edge, peers := p.history.rates(s.Now, quickest)
-	if should := min(p.allowance, max(p.capacity, p.alone)-peers); edge < filled*should {
-		p.stretch = min(p.stretch*min(should/max(edge, 1), stretching), mostStretch)
-	} else {
-		p.stretch = max(p.stretch/relaxing, 1)
-	}
 }
 
 // AloneRate is what the edge alone gives, as far as has been seen; 0 if it has not.

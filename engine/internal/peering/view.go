@@ -142,9 +142,11 @@ func (m *member) Totals() download.Totals {
 	if m.swarm != nil {
 		t.Add(m.swarm.Totals(), m.swarm.Peers())
 	}
-	t.UplinkQueue = m.service.endpoint.UplinkQueue()
 	return t
 }
+
+// UplinkQueue implements download.Swarm.
+func (m *member) UplinkQueue() time.Duration { return m.service.endpoint.UplinkQueue() }
 
 // Sources implements download.Swarm.
 func (m *member) Sources() []api.Source {
