@@ -19,8 +19,8 @@ type controller struct {
 	queue   time.Duration // of the last reading
 	actual  float64       // bytes a second that really left, smoothed
 	stride  float64       // by what share of itself the rate grew beyond an old ceiling, at last
-	ceiling float64       // actual, when the rate was cut last: about what the line carries; 0: never yet
-	settled time.Time     // when that cut will have shown
+	ceiling float64       // about what the line carries, as far as has been seen; 0: nothing has
+	settled time.Time     // when the last cut will have shown
 
 	period   int64         // number of the current drainPeriod
 	standing time.Duration // the shortest queue in it
@@ -110,8 +110,7 @@ func (c *controller) update(now time.Time, r reading) {
 	c.actual += 0.3 * (sent - c.actual)
 	// The queue is the sum of what was sent too fast so far; without a look ahead the rate would swing.
 	ahead := float64(r.queue) + leadGain*float64(r.queue-c.queue)
-	// While its queue grows the line carries less than what is sent.
-	carried := min(c.rate, c.actual) / (1 + max(0, (r.queue-c.queue).Seconds()/elapsed))
+	carried := c.carried(r, elapsed)
 	c.queue = r.queue
 	room := min(1, 1-ahead/float64(c.target))         // 1: no queue; 0: on target; below: too long
 	if room > 0.9 && r.seen < r.queue+soundingNoise { // soundings come late, and are not enough for long strides
@@ -123,12 +122,11 @@ func (c *controller) update(now time.Time, r reading) {
 	if !r.unsure && r.queue <= soundingNoise && c.ceiling > 0 {
 		c.ceiling = max(c.ceiling, c.actual)
 	}
-
 	// Loss without a queue, or in that of a peer's line, is left to QUIC's own congestion control.
 	lossy := room < 0.9 && r.seen < r.queue+soundingNoise && r.lossy
 	switch {
 	case room < 0 && r.unsure && !c.startup && c.rate <= trusted*c.ceiling:
-		// To cut for every queue that comes at a peer's line would leave ours half idle.
+		// Wait: to cut for every queue that comes at a peer's line would leave ours half idle.
 	case lossy, room < -1, room < 0 && !now.Before(c.settled):
 		c.cut(now, r, room, carried, lossy)
 	case room < 0:
@@ -143,7 +141,12 @@ func (c *controller) update(now time.Time, r reading) {
 	c.rate = min(max(c.rate, minRate), maxRate)
 }
 
-// cut lowers the rate, from what really left: one that was never used would take long to come down.
+// carried is what the line has carried in the interval, if there was a queue in front of it: what was sent, less what the queue has grown by.
+func (c *controller) carried(r reading, elapsed float64) float64 {
+	return min(c.rate, c.actual) / (1 + max(0, (r.queue-c.queue).Seconds()/elapsed))
+}
+
+// cut lowers the rate, from what really left or is known to be carried: one that was never used would take long to come down.
 func (c *controller) cut(now time.Time, r reading, room, carried float64, lossy bool) {
 	if c.actual > used*c.rate { // or the line could carry more than what left
 		c.startup = false

@@ -23,7 +23,7 @@ const (
 	windowTime    = 2 * time.Second // how much of a peer's time its requests take up, at most
 	windowFewest  = 2               // chunks; the library asks again when none is left, so 1 would idle
 	windowLast    = time.Second     // before the end: whoever has taken a second chunk may be the last to finish
-	windowMost    = 512             // chunks
+	windowMost    = 32 << 20        // bytes, and less than maxRequests
 	windowUnknown = 8               // chunks, before the first byte
 
 	stallShortest = 300 * time.Millisecond
@@ -44,7 +44,7 @@ func (p *pulse) window(now time.Time, horizon time.Duration) int {
 	if horizon < windowLast {
 		fewest = 1
 	}
-	return int(min(max(chunks, float64(fewest)), windowMost))
+	return int(min(max(chunks, float64(fewest)), windowMost/p.chunk, maxRequests-1))
 }
 
 // asked notes one more request, and reports whether there was none.

@@ -17,7 +17,7 @@ type uploads struct {
 	sending atomic.Bool // a piece message is being written
 }
 
-const maxRequests = 1024 // outstanding from one peer; ours ask for windowMost
+const maxRequests = 1024 // outstanding from one peer; ours ask for fewer
 
 func (u *uploads) add(b block) error {
 	u.mu.Lock()
