@@ -65,7 +65,7 @@ const (
 	cutGain      = 0.3   // of the rate, for each target's length of queue above the target
 	mostCut      = 0.3   // of the rate
 	mostStride   = 0.25
-	strideGrowth = 1.5  // from interval to interval
+	strideGrowth = 2    // from interval to interval
 	used         = 0.6  // of the rate: if less has left, something else was the limit
 	trusted      = 1.05 // of the ceiling: up to here a new queue is more likely to be somebody else's
 	ceilingFall  = 0.8  // from cut to cut, at most: several may be for one queue
@@ -171,7 +171,7 @@ func (c *controller) grow(now time.Time, room float64) {
 	case c.empty > manyEmpty && c.rate < nearCeiling*c.ceiling:
 		c.rate = min(1.25*c.rate, nearCeiling*c.ceiling)
 	case c.empty > manyEmpty && !recent: // the other traffic has gone, or startup was ended by a stray sample
-		c.stride = min(mostStride, max(nearGain, strideGrowth*stride))
+		c.stride = min(mostStride, max(2*nearGain, strideGrowth*stride))
 		c.rate *= 1 + c.stride
 	default:
 		c.startup = false

@@ -35,9 +35,16 @@ type layout struct {
 // Four blocks of 16 KiB cost a quarter more processor time than one of 64. But what else is said to a peer waits until the block that is being sent to it has left,
 // and where a line of 10 Mbit/s serves thirteen, 64 KiB take most of a second. Objects with small pieces are the ones that are not fast in any case.
 const (
-	leastChunk     = 16 << 10
-	chunksOfAPiece = 8 // unless they would be shorter than leastChunk or longer than mostChunk
+	smallPiece = 128 << 10
+	smallChunk = 16 << 10
 )
+
+func chunkOf(pieceLength int64) int64 {
+	if pieceLength <= smallPiece {
+		return smallChunk
+	}
+	return mostChunk
+}
 
 // chunks is how many chunks so many bytes of a piece have.
 func (l *layout) chunks(bytes int64) int { return int((bytes + l.chunk - 1) / l.chunk) }
@@ -68,7 +75,7 @@ func layOut(c Content) (*layout, error) {
 	if err := info.FileTree.Validate(); err != nil {
 		return nil, fmt.Errorf("file tree: %w", err)
 	}
-	l := &layout{pieceLength: info.PieceLength, short: map[int]int64{}, chunk: min(max(info.PieceLength/chunksOfAPiece, leastChunk), mostChunk)}
+	l := &layout{pieceLength: info.PieceLength, short: map[int]int64{}, chunk: chunkOf(info.PieceLength)}
 	var total int64
 	for f := range info.UpvertedFilesIter() {
 		if f.Length > c.Length-total {

@@ -258,7 +258,6 @@ func TestWantAndUnwant(t *testing.T) {
 func TestDoneCancelsAndLateBlocksAreHarmless(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := makeObject(1<<20, 512<<10) // 2 pieces of 8 chunks
-		const chunkSize = 512 << 10 / chunksOfAPiece
 		leecher := newClient(t, "leecher", o.empty(t))
 		leecher.Unwant(1)
 		watcher := dialRaw(t, leecher, "watcher")
@@ -267,7 +266,7 @@ func TestDoneCancelsAndLateBlocksAreHarmless(t *testing.T) {
 		first := r.request()
 		r.sendBlock(o, first, false)
 		synctest.Wait()
-		if got := leecher.Received(0); got != chunkSize {
+		if got := leecher.Received(0); got != mostChunk {
 			t.Errorf("Received(0) = %d", got)
 		}
 		if n := leecher.Outstanding(0); n == 0 {
@@ -303,7 +302,7 @@ func TestDoneCancelsAndLateBlocksAreHarmless(t *testing.T) {
 		leecher.Want(1)
 		go r.answer(o, func(block) bool { return false })
 		wait(t, leecher.mem)
-		if got, want := leecher.Totals(), (Totals{Received: 512<<10 + 2*chunkSize, Wasted: 2 * chunkSize}); got != want {
+		if got, want := leecher.Totals(), (Totals{Received: 512<<10 + 2*mostChunk, Wasted: 2 * mostChunk}); got != want {
 			t.Errorf("totals: %+v, want %+v", got, want)
 		}
 	})
@@ -313,7 +312,6 @@ func TestDoneCancelsAndLateBlocksAreHarmless(t *testing.T) {
 func TestDoneKeepsABeginning(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := makeObject(512<<10, 512<<10)
-		const chunkSize = 512 << 10 / chunksOfAPiece
 		leecher := newClient(t, "leecher", o.empty(t))
 		r := dialRaw(t, leecher, "slow")
 		r.announce(o)
@@ -324,14 +322,14 @@ func TestDoneKeepsABeginning(t *testing.T) {
 		progress := leecher.Progress(nil)
 		want := int64(0)
 		if first.begin == 0 {
-			want = chunkSize
+			want = mostChunk
 		}
-		if progress[0].Prefix != want || progress[0].Received != chunkSize {
+		if progress[0].Prefix != want || progress[0].Received != mostChunk {
 			t.Errorf("%+v after the chunk at %d", progress[0], first.begin)
 		}
 		leecher.mem.commit(0)
-		leecher.Done(0, chunkSize)
-		if got, want := leecher.Totals(), (Totals{Received: chunkSize, Wasted: chunkSize - want}); got != want {
+		leecher.Done(0, mostChunk)
+		if got, want := leecher.Totals(), (Totals{Received: mostChunk, Wasted: mostChunk - want}); got != want {
 			t.Errorf("totals: %+v, want %+v", got, want)
 		}
 	})
