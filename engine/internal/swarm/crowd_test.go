@@ -51,35 +51,43 @@ func TestHalvesCompleteEachOther(t *testing.T) {
 }
 
 // When everybody starts at once, the seeder is the bottleneck unless clients take different pieces and
-// trade them.
+// trade them. Which they take is a matter of chance, so that one crowd is up to a tenth slower than the next: three are played.
 func TestFlashCrowdTrades(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		o := makeObject(16<<20, 256<<10)
-		seeder := newClient(t, "seeder", o.full(t), limitUpload(2<<20))
-		var crowd []*client
-		for k := range 4 {
-			c := newClient(t, fmt.Sprint("leecher ", k), o.empty(t), limitUpload(2<<20))
-			connect(t, seeder, c)
-			for _, other := range crowd {
-				connect(t, other, c)
-			}
-			crowd = append(crowd, c)
+	var all time.Duration
+	for range 3 {
+		synctest.Test(t, func(t *testing.T) { all += tradingCrowd(t) })
+	}
+	// The seeder needs 8 s for one copy; without trading it would need 32 s for four.
+	if all > 3*12*time.Second {
+		t.Errorf("three crowds took %v", all)
+	}
+}
+
+// tradingCrowd plays a seeder and four that have nothing, and returns how long it took them.
+func tradingCrowd(t *testing.T) time.Duration {
+	o := makeObject(16<<20, 256<<10)
+	seeder := newClient(t, "seeder", o.full(t), limitUpload(2<<20))
+	var crowd []*client
+	for k := range 4 {
+		c := newClient(t, fmt.Sprint("leecher ", k), o.empty(t), limitUpload(2<<20))
+		connect(t, seeder, c)
+		for _, other := range crowd {
+			connect(t, other, c)
 		}
-		began := time.Now()
-		for _, c := range crowd {
-			wait(t, c.mem)
-			if w := c.Totals().Wasted; w > o.Length/100 {
-				t.Errorf("%s wasted %d bytes", c.name, w)
-			}
+		crowd = append(crowd, c)
+	}
+	began := time.Now()
+	for _, c := range crowd {
+		wait(t, c.mem)
+		if w := c.Totals().Wasted; w > o.Length/100 {
+			t.Errorf("%s wasted %d bytes", c.name, w)
 		}
-		// The seeder needs 8 s for one copy; without trading it would need 32 s for four.
-		if took := time.Since(began); took > 12*time.Second {
-			t.Errorf("took %v", took)
-		}
-		if sent := seeder.Totals().Sent; sent > 2*o.Length {
-			t.Errorf("seeder sent %d bytes of %d", sent, o.Length)
-		}
-	})
+	}
+	took := time.Since(began)
+	if sent := seeder.Totals().Sent; sent > 2*o.Length {
+		t.Errorf("seeder sent %d bytes of %d", sent, o.Length)
+	}
+	return took
 }
 
 // A very slow upload must not hold up our own requests on the same connection.

@@ -36,12 +36,15 @@ type link struct {
 	stalled atomic.Bool // nothing comes, see pulse
 	chokes  atomic.Bool // the peer chokes us
 
+	proved chan struct{} // closed when a piece that the peer had part in has been verified
+
 	// Of Read alone.
 	in       *bufio.Reader
 	ready    []byte // bytes for the library, waiting for room
 	consumed int    // bytes of in that end with ready
 	choked   bool   // the library has been told that the peer chokes us
 	sawHave  bool   // a bitfield would come too late
+	unproved int64  // payload bytes taken while nothing had proved the peer
 
 	unread int // of Write alone: bytes of the library's handshake to swallow
 
@@ -92,10 +95,13 @@ const (
 	keepAlive    = time.Minute       // what BEP 3 clients expect is less than 2 minutes
 	silence      = 150 * time.Second // longer than this, and the peer is gone
 	writeTimeout = time.Minute       // for one frame
+
+	trialPieces   = 2
+	proofPatience = 20 * time.Millisecond // for each chunk; a hash takes about 1 ms for each MiB
 )
 
 func newLink(s *Swarm, peer PeerID, conn net.Conn, outgoing bool, o OfferOptions) *link {
-	l := &link{swarm: s, peer: peer, options: o, outgoing: outgoing, conn: conn}
+	l := &link{swarm: s, peer: peer, options: o, outgoing: outgoing, conn: conn, proved: make(chan struct{})}
 	l.addr = &address{l, wireAddress(peer)}
 	l.ctx, l.cancel = context.WithCancelCause(s.ctx)
 	l.uploads.wake = make(chan struct{}, 1)
@@ -308,10 +314,38 @@ func (l *link) take(m message) (pass bool, err error) {
 		return false, nil
 	case msgPiece:
 		l.swarm.countReceived(l, len(m.payload))
+		if err := l.awaitProof(len(m.payload)); err != nil {
+			return false, err
+		}
 		return true, l.throttle(len(m.payload))
 	default: // interested or not: links serve whom they may, asked or not
 		return false, nil
 	}
+}
+
+// awaitProof holds up a chunk of a peer that has given two pieces and nothing yet that was verified, while its first may be
+// being hashed: who sends rubbish could else send more of it than its ban is worth. It does not wait for long: pieces may also be
+// unfinished for want of other peers.
+func (l *link) awaitProof(n int) error {
+	if l.unproved += int64(n); l.unproved <= trialPieces*l.swarm.layout.pieceLength {
+		return nil
+	}
+	select {
+	case <-l.proved:
+		return nil
+	default:
+	}
+	l.pause(true) // that nothing is read now is not the peer's fault
+	defer l.pause(false)
+	patience := time.NewTimer(proofPatience)
+	defer patience.Stop()
+	select {
+	case <-l.proved:
+	case <-patience.C:
+	case <-l.ctx.Done():
+		return context.Cause(l.ctx)
+	}
+	return nil
 }
 
 func (l *link) throttle(n int) error {

@@ -143,7 +143,9 @@ func (s *Swarm) creditPiece(i int) map[PeerID]int64 {
 			continue
 		}
 		if credit[c.from.peer] == 0 {
-			c.from.good++
+			if c.from.good++; c.from.good == 1 {
+				close(c.from.proved)
+			}
 		}
 		credit[c.from.peer] += int64(c.length)
 	}
