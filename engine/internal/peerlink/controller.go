@@ -17,10 +17,10 @@ type controller struct {
 	empty   int           // intervals in a row without a queue
 	at      time.Time     // of the last reading
 	queue   time.Duration // of the last reading
-	actual  float64       // bytes a second that really left, smoothed
-	stride  float64       // by what share of itself the rate grew beyond an old ceiling, at last
-	ceiling float64       // about what the line carries, as far as has been seen; 0: nothing has
-	settled time.Time     // when the last cut will have shown
+	rtt     time.Duration // likewise
+	line    line
+	stride  float64   // by what share of itself the rate grew beyond what the line was seen to carry, at last
+	settled time.Time // when the last cut will have shown
 
 	period   int64         // number of the current drainPeriod
 	standing time.Duration // the shortest queue in it
@@ -59,22 +59,19 @@ const (
 	// Chosen by simulation over 2 Mbit/s to 2 Gbit/s and 1 to 250 ms, with and without 8 ms of noise, one link and 13.
 	leadGain     = 2     // how many intervals ahead the queue is judged
 	growGain     = 0.05  // of the rate, with no queue
-	nearGain     = 0.015 // the same, near the ceiling
+	nearGain     = 0.015 // the same, where the line is nearly full
 	leastGrown   = 160e3 // bytes a second, by whose gain at least the rate grows
-	nearCeiling  = 0.95  // of the ceiling
 	cutGain      = 0.3   // of the rate, for each target's length of queue above the target
 	mostCut      = 0.3   // of the rate
+	firstStride  = 0.03  // of the rate
+	strideGrowth = 2     // from interval to interval
 	mostStride   = 0.25
-	strideGrowth = 2    // from interval to interval
-	used         = 0.6  // of the rate: if less has left, something else was the limit
-	trusted      = 1.05 // of the ceiling: up to here a new queue is more likely to be somebody else's
-	ceilingFall  = 0.8  // from cut to cut, at most: several may be for one queue
-	manyEmpty    = 3    // intervals
+	manyEmpty    = 3 // intervals
 
 	// A cut shows after two round trips, and what soundings and acknowledgements take besides. A second cut before that would be
 	// for a queue that the first has mended.
 	reactTime  = 100 * time.Millisecond
-	forgetTime = 2 * time.Second // after which a ceiling is old
+	forgetTime = 2 * time.Second // after which the line may carry more than it did
 
 	// Every drainPeriod the rate falls for a moment so that our own queue empties: without it the queue
 	// becomes part of the shortest round trip on record, and the target creeps up. All devices do so at the
@@ -101,39 +98,42 @@ func (c *controller) allowed(now time.Time) float64 {
 // update sets the rate at the end of an interval.
 func (c *controller) update(now time.Time, r reading) {
 	elapsed := now.Sub(c.at).Seconds()
-	c.at = now
+	c.at, c.rtt = now, r.rtt
 	c.aim(r)
 	if elapsed <= 0 || c.drain(now, r.seen) {
 		return
 	}
 	sent := float64(r.sent) / elapsed
-	c.actual += 0.3 * (sent - c.actual)
-	// The queue is the sum of what was sent too fast so far; without a look ahead the rate would swing.
-	ahead := float64(r.queue) + leadGain*float64(r.queue-c.queue)
-	carried := c.carried(r, elapsed)
+	c.line.passed(sent, !r.unsure && r.queue <= soundingNoise)
+	grown := r.queue - c.queue
 	c.queue = r.queue
-	room := min(1, 1-ahead/float64(c.target))         // 1: no queue; 0: on target; below: too long
-	if room > 0.9 && r.seen < r.queue+soundingNoise { // soundings come late, and are not enough for long strides
+	// The queue is the sum of what was sent too fast so far; without a look ahead the rate would swing.
+	ahead := float64(r.queue) + leadGain*float64(grown)
+	room := min(1, 1-ahead/float64(c.target)) // 1: no queue; 0: on target; below: too long
+	ours := r.seen < r.queue+soundingNoise    // of the queue nothing is explained away
+	if room > 0.9 && ours {                   // soundings come late, and are not enough for long strides
 		c.empty++
 	} else {
 		c.empty = 0
 	}
-
-	if !r.unsure && r.queue <= soundingNoise && c.ceiling > 0 {
-		c.ceiling = max(c.ceiling, c.actual)
-	}
 	// Loss without a queue, or in that of a peer's line, is left to QUIC's own congestion control.
-	lossy := room < 0.9 && r.seen < r.queue+soundingNoise && r.lossy
+	lossy := r.lossy && room < 0.9 && ours
 	switch {
-	case room < 0 && r.unsure && !c.startup && c.rate <= trusted*c.ceiling:
+	case room < 0 && r.unsure && !c.startup && c.line.trusts(c.rate):
 		// Wait: to cut for every queue that comes at a peer's line would leave ours half idle.
 	case lossy, room < -1, room < 0 && !now.Before(c.settled):
-		c.cut(now, r, room, carried, lossy)
+		if c.line.using(c.rate) { // or it could carry more than what left
+			c.startup = false
+			if !r.unsure {
+				c.line.filled(c.rate, grown, elapsed)
+			}
+		}
+		c.cut(now, room, lossy)
 	case room < 0:
 		// What was cut has not shown yet.
-	case max(sent, c.actual) < used*c.rate:
-		// Something else is the limit; a rate that is not used says nothing about the path.
-	case c.startup && room > 0.5 && r.seen < r.queue+soundingNoise:
+	case sent < used*c.rate && !c.line.using(c.rate):
+		// Something else is the limit.
+	case c.startup && room > 0.5 && ours:
 		c.rate *= 2
 	default:
 		c.grow(now, room)
@@ -141,42 +141,33 @@ func (c *controller) update(now time.Time, r reading) {
 	c.rate = min(max(c.rate, minRate), maxRate)
 }
 
-// carried is what the line has carried in the interval, if there was a queue in front of it: what was sent, less what the queue has grown by.
-func (c *controller) carried(r reading, elapsed float64) float64 {
-	return min(c.rate, c.actual) / (1 + max(0, (r.queue-c.queue).Seconds()/elapsed))
-}
-
 // cut lowers the rate, from what really left or is known to be carried: one that was never used would take long to come down.
-func (c *controller) cut(now time.Time, r reading, room, carried float64, lossy bool) {
-	if c.actual > used*c.rate { // or the line could carry more than what left
-		c.startup = false
-		if !r.unsure {
-			c.ceiling = max(carried, ceilingFall*c.ceiling)
-		}
-	}
-	c.settled = now.Add(reactTime + 2*r.rtt)
+func (c *controller) cut(now time.Time, room float64, lossy bool) {
+	c.settled = now.Add(reactTime + 2*c.rtt)
 	factor := 1 + max(-mostCut, cutGain*room)
 	if lossy {
 		factor = 1 - mostCut
 	}
-	c.rate = min(c.rate, max(1.1*c.actual+minRate, c.ceiling)) * factor
+	c.rate = min(c.rate, max(1.1*c.line.leaving+minRate, c.line.carries)) * factor
 }
 
-// grow raises the rate: quickly far below the ceiling, and slowly near it until it is so old that the line may carry more.
+// grow raises the rate: quickly far below what the line carries, and slowly near it until that was seen so long ago that the line may
+// carry more.
 func (c *controller) grow(now time.Time, room float64) {
 	recent := now.Sub(c.settled) < forgetTime
+	fits := c.line.fits(c.rate)
 	stride := c.stride
 	c.stride = 0
 	switch {
-	case c.empty > manyEmpty && c.rate < nearCeiling*c.ceiling:
-		c.rate = min(1.25*c.rate, nearCeiling*c.ceiling)
+	case c.empty > manyEmpty && fits:
+		c.rate = min((1+mostStride)*c.rate, nearlyFull*c.line.carries)
 	case c.empty > manyEmpty && !recent: // the other traffic has gone, or startup was ended by a stray sample
-		c.stride = min(mostStride, max(2*nearGain, strideGrowth*stride))
+		c.stride = min(mostStride, max(firstStride, strideGrowth*stride))
 		c.rate *= 1 + c.stride
 	default:
 		c.startup = false
 		gain := growGain
-		if recent && c.rate > nearCeiling*c.ceiling {
+		if recent && !fits {
 			gain = nearGain
 		}
 		c.rate += room * gain * max(leastGrown, c.rate)

@@ -19,7 +19,6 @@ type uplink struct {
 	mu      sync.Mutex // guards what follows
 	paths   map[*path]struct{}
 	control *controller
-	rtt     time.Duration    // of the last reading
 	doubt   bool             // the next interval needs a sounding
 	own     [2]time.Duration // queue in front of our line by its last soundings, the newest first
 	sounded time.Time        // when the newest came
@@ -96,7 +95,7 @@ func (u *uplink) queue(now time.Time) time.Duration {
 
 // observe looks at the paths as often as convenient, and has the rate changed when an interval has passed. u.mu is held.
 func (u *uplink) observe(now time.Time) {
-	age, interval := now.Sub(u.control.at), min(max(minInterval, u.rtt), maxInterval)
+	age, interval := now.Sub(u.control.at), min(max(minInterval, u.control.rtt), maxInterval)
 	if age < interval-listenTime || age < interval && now.Sub(u.looked) < lookEvery {
 		return
 	}
@@ -164,12 +163,11 @@ func (u *uplink) read(now time.Time) (r reading) {
 		}
 	}
 	if len(seen) == 0 {
-		r.queue, r.seen, r.rtt = u.control.queue, u.control.queue, u.rtt
+		r.queue, r.seen, r.rtt = u.control.queue, u.control.queue, u.control.rtt
 		return r
 	}
 	slices.SortFunc(seen, func(a, b glance) int { return cmp.Compare(a.queue, b.queue) })
 	low := seen[(len(seen)-1)/4]
-	u.rtt = low.rtt
 	r.queue, r.seen, r.rtt = low.queue, low.queue, low.rtt
 	beyond, unsure := u.beyond(now, low.queue)
 	r.queue, r.unsure = max(0, r.queue-beyond), unsure
