@@ -39,31 +39,47 @@ func (s *Swarm) nextPieces() (pieces []int, told []*link) {
 	for _, l := range s.links {
 		need += l.window(now, horizon)
 	}
+	far := s.farEngaged(now)
 	for _, l := range s.links {
-		free, tell := 0, false
-		s.asked.common(l.has, 0, func(i int) bool {
-			if s.mayAsk(l, i) {
-				free += s.free(i)
-				tell = l.show(i) || tell
-			}
-			return free < need
-		})
-		for free < need {
-			i, ok := s.rare(s.waiting, l)
-			if !ok {
-				break
-			}
-			s.waiting.remove(i)
-			s.asked.add(i)
-			pieces = append(pieces, i)
-			free += s.free(i)
-			tell = l.show(i) || tell
+		another := s.farFromLAN(l) && !l.engaged(now)
+		if another && far >= mostFar {
+			continue
 		}
+		more, tell := s.supply(l, need)
+		pieces = append(pieces, more...)
 		if tell {
 			told = append(told, l)
 		}
+		if another && l.engaged(now) {
+			far++
+		}
 	}
 	return pieces, told
+}
+
+// supply moves pieces from waiting to asked until the peer, which has them, finds so many free chunks. tell says that it has something
+// to tell the library. s.mu is held.
+func (s *Swarm) supply(l *link, need int) (pieces []int, tell bool) {
+	free := 0
+	s.asked.common(l.has, 0, func(i int) bool {
+		if s.mayAsk(l, i) {
+			free += s.free(i)
+			tell = l.show(i) || tell
+		}
+		return free < need
+	})
+	for free < need {
+		i, ok := s.rare(s.waiting, l)
+		if !ok {
+			break
+		}
+		s.waiting.remove(i)
+		s.asked.add(i)
+		pieces = append(pieces, i)
+		free += s.free(i)
+		tell = l.show(i) || tell
+	}
+	return pieces, tell
 }
 
 // Beside tells how many bytes a second come from elsewhere, of what peers could be asked for as well.

@@ -3,6 +3,7 @@ package swarm
 import (
 	"encoding/binary"
 	"slices"
+	"time"
 )
 
 // While there are peers in our LAN, the others are asked only for what nobody in the LAN has and this client is to fetch:
@@ -19,16 +20,46 @@ func (s *Swarm) Fetch(pieces []bool) {
 
 // hide keeps from the library that a far peer has piece i, if there are near ones, and reports it. s.mu is held.
 func (s *Swarm) hide(l *link, i int) bool {
+	if !s.farFromLAN(l) {
+		return false
+	}
+	l.hidden.add(i)
+	return true
+}
+
+// farFromLAN tells that there are peers in our LAN, and that this is none of them. s.mu is held.
+func (s *Swarm) farFromLAN(l *link) bool {
 	if l.options.Near {
 		return false
 	}
 	for _, other := range s.links {
 		if other.options.Near {
-			l.hidden.add(i)
 			return true
 		}
 	}
 	return false
+}
+
+// mostFar is how many far peers are asked at the same time while there are neighbours: the line is shared with them, who ask
+// far peers, too, and with a hundred streams on it, each loses a packet in six.
+const (
+	mostFar    = 2
+	engagedFor = 300 * time.Millisecond // after it owed us something, or the library was told of a piece to ask it for
+)
+
+// farEngaged is how many far peers are being asked. s.mu is held.
+func (s *Swarm) farEngaged(now time.Time) (n int) {
+	for _, l := range s.links {
+		if s.farFromLAN(l) && l.engaged(now) {
+			n++
+		}
+	}
+	return n
+}
+
+// engaged tells that the peer owes us something, has just given it, or is about to be asked. s.mu is held.
+func (l *link) engaged(now time.Time) bool {
+	return l.owed(now) < engagedFor || now.Sub(l.shown) < engagedFor
 }
 
 // mayAsk tells whether the peer may be asked for piece i, which it has. s.mu is held.
@@ -53,6 +84,7 @@ func (l *link) show(i int) (first bool) {
 		return false
 	}
 	l.hidden.remove(i)
+	l.shown = time.Now()
 	l.reveal = append(l.reveal, i)
 	return len(l.reveal) == 1
 }

@@ -1,6 +1,7 @@
 package swarm
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -73,6 +74,47 @@ func TestFarPeersGiveAllWhenTheLANIsSilent(t *testing.T) {
 			})
 		})
 	}
+}
+
+// However many far peers have what the LAN lacks, few are asked at the same time. What one has been asked for once the library may ask of it
+// again, so that there is one more for a moment.
+func TestFewFarPeersAreAskedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := makeObject(8<<20, 256<<10)
+		near := newClient(t, "near", o.empty(t))
+		near.Unwant(all(o)...)
+		us := newClient(t, "us", o.empty(t))
+		connectWith(t, us, near, OfferOptions{MayServe: true, Near: true})
+		synctest.Wait()
+		for k := range 6 {
+			connect(t, us, newClient(t, fmt.Sprint("far ", k), o.full(t), limitUpload(1<<20)))
+		}
+		began := time.Now()
+		more, looks := 0, 0
+		for us.mem.count() < o.Pieces {
+			time.Sleep(10 * time.Millisecond)
+			synctest.Wait()
+			asked := 0
+			for _, l := range us.connected() {
+				if l.owed(time.Now()) == 0 {
+					asked++
+				}
+			}
+			looks++
+			if asked > mostFar {
+				more++
+			}
+			if asked > mostFar+1 {
+				t.Fatalf("after %v %d are asked at once", time.Since(began), asked)
+			}
+		}
+		if more > looks/5 {
+			t.Errorf("more than %d are asked at once in %d of %d looks", mostFar, more, looks)
+		}
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("took %v; 8 MiB from two peers of 1 MiB/s are worth 4 s", took)
+		}
+	})
 }
 
 func all(o *object) (pieces []int) {

@@ -32,6 +32,7 @@ type link struct {
 	closed sync.Once
 
 	uploads uploads
+	haves   haves       // has its own lock
 	writing sync.Mutex  // frames to the peer are written one at a time
 	stalled atomic.Bool // nothing comes, see pulse
 	chokes  atomic.Bool // the peer chokes us
@@ -54,9 +55,10 @@ type link struct {
 	has        bitset
 	hidden     bitset // of has: what the library has not been told of, see far.go
 	hasCount   int
-	reveal     []int // hidden until now, to be told as soon as Read gets to it
-	coming     []int // pieces that the peer is fetching from the edge
-	claimsTold []int // of ours, the last that the peer was told
+	reveal     []int     // hidden until now, to be told as soon as Read gets to it
+	shown      time.Time // when the last was taken out of hidden
+	coming     []int     // pieces that the peer is fetching from the edge
+	claimsTold []int     // of ours, the last that the peer was told
 	received   int64
 	useful     int64 // as far as one knew when it came
 	redundant  int64
@@ -105,6 +107,7 @@ func newLink(s *Swarm, peer PeerID, conn net.Conn, outgoing bool, o OfferOptions
 	l.addr = &address{l, wireAddress(peer)}
 	l.ctx, l.cancel = context.WithCancelCause(s.ctx)
 	l.uploads.wake = make(chan struct{}, 1)
+	l.haves.timer = time.NewTimer(haveKnown)
 	l.pulse.chunk = float64(s.layout.chunk)
 	return l
 }
@@ -375,6 +378,9 @@ func (l *link) Write(p []byte) (int, error) {
 		l.swarm.log.Error("piece engine wants to say what it must not", "err", err)
 		l.close(err)
 		return 0, err
+	}
+	if frames = l.holdBack(frames, time.Now()); len(frames) == 0 {
+		return len(p), nil
 	}
 	if _, err := l.send(frames); err != nil {
 		return 0, err

@@ -13,6 +13,7 @@ type pulse struct {
 	lastByte    time.Time
 	outstanding int
 	askedAt     time.Time     // when outstanding became more than none
+	idleAt      time.Time     // when outstanding became none
 	answer      time.Duration // longest recent wait between asking an idle peer and its first byte
 	pace        float64       // bytes a second when the last byte came; unlike a rate, silence does not lower it
 	paused      bool          // we do not read: our own limit
@@ -61,7 +62,9 @@ func (p *pulse) asked(now time.Time) bool {
 func (p *pulse) answered() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.outstanding--
+	if p.outstanding--; p.outstanding == 0 {
+		p.idleAt = time.Now()
+	}
 }
 
 // beat notes n bytes from the peer, and reports whether that ends a stall.
@@ -132,6 +135,16 @@ func (p *pulse) busy() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.outstanding > 0 || !p.stalledAt.IsZero()
+}
+
+// owed is how long ago the peer last owed us something; 0: it does now.
+func (p *pulse) owed(now time.Time) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.outstanding > 0 {
+		return 0
+	}
+	return now.Sub(p.idleAt)
 }
 
 func (p *pulse) rate(now time.Time) float64 {

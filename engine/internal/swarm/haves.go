@@ -1,0 +1,99 @@
+package swarm
+
+import (
+	"encoding/binary"
+	"slices"
+	"sync"
+	"time"
+)
+
+// haves are the pieces that this client has got and the peer has not been told of yet. A packet for each is a sixth of all packets of a
+// crowd: each piece is told to a dozen neighbours, most of whom have it. So they go together, and with whatever else is said.
+type haves struct {
+	mu   sync.Mutex // guards what follows
+	held []byte     // frames
+	due  time.Time  // when they leave at the latest
+	told time.Time  // when the last left
+
+	timer *time.Timer // of serve alone: when they are due
+}
+
+const (
+	haveApart    = 100 * time.Millisecond // between messages to a peer that waits for the pieces, at least
+	haveFarApart = 500 * time.Millisecond // the same, where the peer's LAN is not ours, and we are in one
+	haveKnown    = time.Second            // that a piece is told late which the peer has: it only counts what we have
+)
+
+// holdBack takes out of whole frames what need not leave at once, and returns the others, after the pieces that have been waiting. What the
+// peer is told of our interest nobody acts on; it is dropped.
+func (l *link) holdBack(frames []byte, now time.Time) (rest []byte) {
+	h := &l.haves
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	before := len(h.held)
+	for len(frames) > 0 {
+		n := prefix + int(binary.BigEndian.Uint32(frames))
+		frame := frames[:n]
+		frames = frames[n:]
+		switch {
+		case n > prefix && frame[prefix] == msgHave:
+			h.hold(frame, now, l.haveWithin(int(binary.BigEndian.Uint32(frame[prefix+1:])), now))
+		case n > prefix && (frame[prefix] == msgInterested || frame[prefix] == msgNotInterested):
+		default:
+			rest = append(rest, frame...)
+		}
+	}
+	if len(rest) > 0 {
+		return append(h.take(now), rest...)
+	}
+	if len(h.held) > before {
+		l.uploads.signal()
+	}
+	return nil
+}
+
+// haveWithin is how long the peer may be left without the word that piece i is here.
+func (l *link) haveWithin(i int, now time.Time) time.Duration {
+	l.swarm.mu.Lock()
+	defer l.swarm.mu.Unlock()
+	apart := haveApart
+	switch {
+	case l.has.has(i):
+		return haveKnown
+	case l.swarm.farFromLAN(l):
+		apart = haveFarApart
+	}
+	return apart - now.Sub(l.haves.told)
+}
+
+// hold keeps a frame that must leave within a time. h.mu is held.
+func (h *haves) hold(frame []byte, now time.Time, within time.Duration) {
+	if due := now.Add(within); len(h.held) == 0 || due.Before(h.due) {
+		h.due = due
+	}
+	h.held = append(h.held, frame...)
+}
+
+// take returns all that is held, to be sent now. h.mu is held.
+func (h *haves) take(now time.Time) []byte {
+	if len(h.held) == 0 {
+		return nil
+	}
+	frames := slices.Clone(h.held)
+	h.held, h.told = h.held[:0], now
+	return frames
+}
+
+// news returns what must leave now, and otherwise sets the timer.
+func (h *haves) news(now time.Time) []byte {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.held) == 0 {
+		return nil
+	}
+	if wait := h.due.Sub(now); wait > 0 {
+		h.timer.Reset(wait)
+		return nil
+	}
+	return h.take(now)
+}
