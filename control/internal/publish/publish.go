@@ -39,7 +39,9 @@ const (
 	maxPieceLength = 16 << 20
 	maxMirrors     = 15 // and this edge make 16
 
-	leastPieceLength = 128 << 10 // that is chosen; a publisher may want less
+	smallObject      = 24 << 20 // bytes; up to here a piece is so large a part that a crowd waits long for its first
+	smallPieceLength = 64 << 10
+	leastPieceLength = 128 << 10 // that is chosen for others; a publisher may want less
 	goodPieces       = 1024      // so many are plenty to exchange
 	goodPieceLength  = 1 << 20   // longer ones hardly cost less
 )
@@ -206,12 +208,16 @@ func takeIn(ctx context.Context, file, path string, pieceLength int64) (h *hashe
 
 // choosePieceLength returns wanted, or a length for the size. A crowd can pass on only whole pieces, so they are small
 // as long as that does not make too many. Of 20 clients that start together the last is done, in multiples of what is possible: 48 MB from a good edge after
-// 1.47 with 1 MiB, 1.21 with 256 KiB, 1.14 with 128 KiB; 20 MiB from one that is as slow as a client after 1.83 and 1.64 with 256 and 128 KiB. With 64 KiB
-// they gain nothing more, and what each tells the others about each piece takes 1% of their lines.
+// 1.47 with 1 MiB, 1.21 with 256 KiB, 1.14 with 128 KiB; 20 MiB from one that is as slow as a client after 1.39 and 1.35 with
+// 64 KiB, 1.50 and 1.43 with 128 KiB. Where the line is not that slow shorter ones gain nothing, and what each tells the others about each piece has its
+// price: 30 MiB in two sites after 1.23 and 1.38 with 64 KiB, 1.22 and 1.18 with 128 KiB.
 func choosePieceLength(size, wanted int64) (int64, error) {
 	n := wanted
 	if n == 0 {
 		n = leastPieceLength
+		if size <= smallObject {
+			n = smallPieceLength
+		}
 		for n < goodPieceLength && size > n*goodPieces {
 			n *= 2
 		}

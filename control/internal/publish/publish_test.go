@@ -357,7 +357,7 @@ func TestRefusals(t *testing.T) {
 func TestPieceLengths(t *testing.T) {
 	const mib, tib = 1 << 20, 1 << 40
 	for _, c := range []struct{ size, wanted, want int64 }{
-		{1, 0, 128 << 10}, {128 * mib, 0, 128 << 10}, {128*mib + 1, 0, 256 << 10}, {256 * mib, 0, 256 << 10}, {256*mib + 1, 0, mib / 2}, {512*mib + 1, 0, mib}, {tib / 4, 0, mib}, {tib/4 + 1, 0, 2 * mib},
+		{1, 0, 64 << 10}, {24 * mib, 0, 64 << 10}, {24*mib + 1, 0, 128 << 10}, {128 * mib, 0, 128 << 10}, {128*mib + 1, 0, 256 << 10}, {256 * mib, 0, 256 << 10}, {256*mib + 1, 0, mib / 2}, {512*mib + 1, 0, mib}, {tib / 4, 0, mib}, {tib/4 + 1, 0, 2 * mib},
 		{4 * tib, 0, 16 * mib}, {4*tib + 1, 0, -1}, {100, 16 << 10, 16 << 10}, {4*tib/1024 + 1, 16 << 10, -1},
 	} {
 		got, err := choosePieceLength(c.size, c.wanted)
