@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// haves are the pieces that this client has got and the peer has not been told of yet. A packet for each is a sixth of all packets of a
-// crowd: each piece is told to a dozen neighbours, most of whom have it. So they go together, and with whatever else is said.
+// haves are the pieces that this client has got and the peer has not been told of yet. A packet for each is a good part of a crowd's
+// packets: each piece is told to a dozen neighbours, most of whom have it. So they go together, and with whatever else is said.
 type haves struct {
+	timer *time.Timer // when they are due
+
 	mu   sync.Mutex // guards what follows
 	held []byte     // frames
 	due  time.Time  // when they leave at the latest
 	told time.Time  // when the last left
-
-	timer *time.Timer // of serve alone: when they are due
 }
 
 const (
@@ -24,13 +24,12 @@ const (
 	haveKnown    = time.Second            // that a piece is told late which the peer has: it only counts what we have
 )
 
-// holdBack takes out of whole frames what need not leave at once, and returns the others, after the pieces that have been waiting. What the
-// peer is told of our interest nobody acts on; it is dropped.
+// holdBack takes out of whole frames what need not leave at once, and returns the others, with the pieces that have been waiting.
+// What the peer is told of our interest nobody acts on; it is dropped.
 func (l *link) holdBack(frames []byte, now time.Time) (rest []byte) {
 	h := &l.haves
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	before := len(h.held)
 	for len(frames) > 0 {
 		n := prefix + int(binary.BigEndian.Uint32(frames))
 		frame := frames[:n]
@@ -44,12 +43,19 @@ func (l *link) holdBack(frames []byte, now time.Time) (rest []byte) {
 		}
 	}
 	if len(rest) > 0 {
-		return append(h.take(now), rest...)
-	}
-	if len(h.held) > before {
-		l.uploads.signal()
+		return append(rest, h.take(now)...) // in this order: a bitfield must be the first
 	}
 	return nil
+}
+
+// tellHaves sends what is held.
+func (l *link) tellHaves() {
+	l.haves.mu.Lock()
+	frames := l.haves.take(time.Now())
+	l.haves.mu.Unlock()
+	if len(frames) > 0 {
+		_, _ = l.send(frames) // an error has closed the link
+	}
 }
 
 // haveWithin is how long the peer may be left without the word that piece i is here.
@@ -70,6 +76,7 @@ func (l *link) haveWithin(i int, now time.Time) time.Duration {
 func (h *haves) hold(frame []byte, now time.Time, within time.Duration) {
 	if due := now.Add(within); len(h.held) == 0 || due.Before(h.due) {
 		h.due = due
+		h.timer.Reset(within)
 	}
 	h.held = append(h.held, frame...)
 }
@@ -84,16 +91,9 @@ func (h *haves) take(now time.Time) []byte {
 	return frames
 }
 
-// news returns what must leave now, and otherwise sets the timer.
-func (h *haves) news(now time.Time) []byte {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if len(h.held) == 0 {
-		return nil
-	}
-	if wait := h.due.Sub(now); wait > 0 {
-		h.timer.Reset(wait)
-		return nil
-	}
-	return h.take(now)
+// newStoppedTimer returns a timer that calls f when it is set and has run out.
+func newStoppedTimer(f func()) *time.Timer {
+	t := time.AfterFunc(time.Hour, f)
+	t.Stop()
+	return t
 }

@@ -94,3 +94,15 @@ func TestKnownPiecesAreToldLate(t *testing.T) {
 		}
 	})
 }
+
+// A bitfield is the first word of what a peer has, or it hangs up.
+func TestHavesFollowTheBitfield(t *testing.T) {
+	o := makeObject(1<<20, 256<<10)
+	l := newLink(&Swarm{ctx: t.Context(), layout: &layout{pieces: o.Pieces, pieceLength: o.PieceLength, chunk: mostChunk}}, PeerID{}, nil, false, OfferOptions{})
+	l.has, l.hidden = newBitset(o.Pieces), newBitset(o.Pieces)
+	have := message1(msgHave, words(1)...)
+	got := l.holdBack(append(append(o.hasAll(), have...), message1(msgInterested)...), time.Now())
+	if want := append(o.hasAll(), have...); string(got) != string(want) {
+		t.Errorf("%x; want %x", got, want)
+	}
+}

@@ -107,7 +107,7 @@ func newLink(s *Swarm, peer PeerID, conn net.Conn, outgoing bool, o OfferOptions
 	l.addr = &address{l, wireAddress(peer)}
 	l.ctx, l.cancel = context.WithCancelCause(s.ctx)
 	l.uploads.wake = make(chan struct{}, 1)
-	l.haves.timer = time.NewTimer(haveKnown)
+	l.haves.timer = newStoppedTimer(l.tellHaves)
 	l.pulse.chunk = float64(s.layout.chunk)
 	return l
 }
@@ -115,6 +115,7 @@ func newLink(s *Swarm, peer PeerID, conn net.Conn, outgoing bool, o OfferOptions
 // run is the link's goroutine: it shakes hands, hands the link to the library, and uploads.
 func (l *link) run() {
 	defer context.AfterFunc(l.ctx, func() { l.conn.Close() })() // Leave does not know it while it shakes hands
+	defer l.haves.timer.Stop()
 	ours := newHandshake(infoHash(l.swarm.id), l.swarm.self)
 	ours[reservedByte] |= knowsClaims
 	theirs, err := shakeHands(l.conn, ours)

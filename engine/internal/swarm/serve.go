@@ -69,7 +69,6 @@ func (u *uploads) signal() {
 // serve answers the peer's requests until the link ends. It alone writes chokes, unchokes, claims and
 // pieces, so the peer sees them in the order in which they were decided.
 func (l *link) serve() {
-	defer l.haves.timer.Stop()
 	open := false // the peer knows that it may ask
 	for l.ctx.Err() == nil {
 		if may := l.mayUpload(); may != open {
@@ -78,10 +77,6 @@ func (l *link) serve() {
 			continue
 		}
 		if news := l.claimNews(open); news != nil {
-			_, _ = l.send(news) // an error has closed the link
-			continue
-		}
-		if news := l.haves.news(time.Now()); news != nil {
 			_, _ = l.send(news) // an error has closed the link
 			continue
 		}
@@ -94,7 +89,6 @@ func (l *link) serve() {
 		select {
 		case <-l.ctx.Done():
 		case <-l.uploads.wake:
-		case <-l.haves.timer.C:
 		}
 	}
 }
