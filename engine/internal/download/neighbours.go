@@ -32,15 +32,7 @@ func (t *transfer) takeTurns(now time.Time) {
 	}
 	t.others, t.inLAN, t.nearTime = append([]uint64{}, others...), inLAN, now
 	hybrid.Turns(t.turns, n.Self, others)
-	if inLAN {
-		mine := make([]bool, len(t.turns))
-		for i, turn := range t.turns {
-			mine[i] = turn == 0
-		}
-		t.swarm.Fetch(mine)
-	} else {
-		t.swarm.Fetch(nil)
-	}
+	t.swarm.Turns(t.turns, inLAN)
 }
 
 // tellClaims has peers know what this client is fetching from the edge, and has just fetched: that it has a piece now, they may hear a

@@ -112,7 +112,7 @@ type Swarm interface {
 	Progress(dst []swarm.PieceProgress) // dst has room for all pieces
 	Availability(dst []uint16) []uint16
 	Neighbours() Neighbours
-	Fetch(pieces []bool)           // from outside the LAN, while neighbours in it fetch the others; nil: all
+	Turns(turns []int, only bool)  // by piece, as hybrid.Turns says; only: what is not this client's turn comes from neighbours in the LAN
 	Claim(pieces []int)            // tell peers what is being fetched from the edge
 	Claimed(dst []uint16) []uint16 // how many peers are fetching each piece from it
 	Beside(rate float64)           // bytes a second that the edge sends, of what peers could be asked for as well

@@ -98,10 +98,10 @@ func (m *member) Neighbours() download.Neighbours {
 	return download.NeighboursAmong(swarm.PeerID(m.service.device.GUID()), m.stats(), m.object.Manifest.Pieces())
 }
 
-// Fetch implements download.Swarm.
-func (m *member) Fetch(pieces []bool) {
+// Turns implements download.Swarm.
+func (m *member) Turns(turns []int, only bool) {
 	if sw := m.joined(); sw != nil {
-		sw.Fetch(pieces)
+		sw.Turns(turns, only)
 	}
 }
 

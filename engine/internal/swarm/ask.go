@@ -1,6 +1,7 @@
 package swarm
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"time"
 
@@ -45,7 +46,7 @@ func (s *Swarm) nextPieces() (pieces []int, told []*link) {
 		if another && far >= mostFar {
 			continue
 		}
-		more, tell := s.supply(l, need)
+		more, tell := s.supply(l, l.window(now, horizon), need)
 		pieces = append(pieces, more...)
 		if tell {
 			told = append(told, l)
@@ -57,9 +58,9 @@ func (s *Swarm) nextPieces() (pieces []int, told []*link) {
 	return pieces, told
 }
 
-// supply moves pieces from waiting to asked until the peer, which has them, finds so many free chunks. tell says that it has something
-// to tell the library. s.mu is held.
-func (s *Swarm) supply(l *link, need int) (pieces []int, tell bool) {
+// supply moves pieces from waiting to asked until the peer, which has them, finds so many free chunks; of what it alone has, and others
+// are about to ask it for, no more than its window. tell says that it has something to tell the library. s.mu is held.
+func (s *Swarm) supply(l *link, window, need int) (pieces []int, tell bool) {
 	free := 0
 	s.asked.common(l.has, 0, func(i int) bool {
 		if s.mayAsk(l, i) {
@@ -70,7 +71,7 @@ func (s *Swarm) supply(l *link, need int) (pieces []int, tell bool) {
 	})
 	for free < need {
 		i, ok := s.rare(s.waiting, l)
-		if !ok {
+		if !ok || free >= window && s.holders[i] == 1 && s.turn(i) > 0 {
 			break
 		}
 		s.waiting.remove(i)
@@ -111,16 +112,21 @@ func (s *Swarm) free(i int) int {
 	return s.layout.chunks(s.layout.size(i))
 }
 
-// rare returns one of the rarest among some of the pieces in the set that the peer has.
+// rare returns one of the rarest among some of the pieces in the set that the peer has, of these the one whose turn is nearest.
 func (s *Swarm) rare(set bitset, l *link) (best int, found bool) {
 	looked, ties := 0, 0
 	set.common(l.has, rand.IntN(len(set)), func(i int) bool {
-		switch {
-		case !s.mayAsk(l, i):
+		if !s.mayAsk(l, i) {
 			return true
-		case !found || s.holders[i] < s.holders[best]:
+		}
+		order := -1
+		if found {
+			order = cmp.Or(cmp.Compare(s.holders[i], s.holders[best]), cmp.Compare(s.turn(i), s.turn(best)))
+		}
+		switch {
+		case order < 0:
 			best, found, ties = i, true, 1
-		case s.holders[i] == s.holders[best]:
+		case order == 0:
 			if ties++; rand.IntN(ties) == 0 {
 				best = i
 			}

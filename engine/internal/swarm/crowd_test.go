@@ -55,7 +55,10 @@ func TestHalvesCompleteEachOther(t *testing.T) {
 func TestFlashCrowdTrades(t *testing.T) {
 	var all time.Duration
 	for range 3 {
-		synctest.Test(t, func(t *testing.T) { all += tradingCrowd(t) })
+		synctest.Test(t, func(t *testing.T) {
+			took, _ := tradingCrowd(t, false)
+			all += took
+		})
 	}
 	// The seeder needs 8 s for one copy; without trading it would need 32 s for four.
 	if all > 3*12*time.Second {
@@ -63,13 +66,30 @@ func TestFlashCrowdTrades(t *testing.T) {
 	}
 }
 
-// tradingCrowd plays a seeder and four that have nothing, and returns how long it took them.
-func tradingCrowd(t *testing.T) time.Duration {
+// Where all know whose turn each piece is, the seeder hardly sends any twice.
+func TestTurnsSpareTheSeeder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		took, copies := tradingCrowd(t, true)
+		if copies > 1.2 || took > 10*time.Second {
+			t.Errorf("the seeder sent %.2f copies, and it took %v; 8 s are ideal", copies, took)
+		}
+	})
+}
+
+// tradingCrowd plays a seeder and four that have nothing, and returns how long it took them, and what the seeder sent.
+func tradingCrowd(t *testing.T, inTurns bool) (took time.Duration, copies float64) {
 	o := makeObject(16<<20, 256<<10)
 	seeder := newClient(t, "seeder", o.full(t), limitUpload(2<<20))
 	var crowd []*client
 	for k := range 4 {
 		c := newClient(t, fmt.Sprint("leecher ", k), o.empty(t), limitUpload(2<<20))
+		if inTurns {
+			turns := make([]int, o.Pieces)
+			for i := range turns {
+				turns[i] = (i + k) % 4
+			}
+			c.Turns(turns, false)
+		}
 		connect(t, seeder, c)
 		for _, other := range crowd {
 			connect(t, other, c)
@@ -83,11 +103,11 @@ func tradingCrowd(t *testing.T) time.Duration {
 			t.Errorf("%s wasted %d bytes", c.name, w)
 		}
 	}
-	took := time.Since(began)
+	took = time.Since(began)
 	if sent := seeder.Totals().Sent; sent > 2*o.Length {
 		t.Errorf("seeder sent %d bytes of %d", sent, o.Length)
 	}
-	return took
+	return took, float64(seeder.Totals().Sent) / float64(o.Length)
 }
 
 // A very slow upload must not hold up our own requests on the same connection.

@@ -10,12 +10,22 @@ import (
 // each piece shall cross the line to the Internet once, for all in the LAN. The library cannot be told to ask some peers for
 // some pieces, so it is not told what the far peers have until they are to be asked for it.
 
-// Fetch says which pieces this client is to fetch from outside its LAN, the others being its neighbours'; nil: all.
-func (s *Swarm) Fetch(pieces []bool) {
+// Turns says how many others come before this client for each piece, in an order that all of them know: of pieces that are equally
+// rare, each asks for its own first, so that whoever alone has many does not send them to several at once. With only, this
+// client is to fetch nothing else from outside its LAN: its neighbours do.
+func (s *Swarm) Turns(turns []int, only bool) {
 	s.mu.Lock()
-	s.fetching = slices.Clone(pieces)
+	s.turns, s.onlyTurns = slices.Clone(turns), only
 	s.mu.Unlock()
 	s.signal()
+}
+
+// turn is how many others come before this client for piece i. s.mu is held.
+func (s *Swarm) turn(i int) int {
+	if s.turns == nil {
+		return 0
+	}
+	return s.turns[i]
 }
 
 // hide keeps from the library that a far peer has piece i, if there are near ones, and reports it. s.mu is held.
@@ -67,7 +77,7 @@ func (s *Swarm) mayAsk(l *link, i int) bool {
 	if !l.hidden.has(i) {
 		return true
 	}
-	if s.fetching != nil && !s.fetching[i] {
+	if s.onlyTurns && s.turn(i) > 0 {
 		return false
 	}
 	for _, other := range s.links {

@@ -15,11 +15,11 @@ func TestFarPeersGiveWhatTheLANLacks(t *testing.T) {
 		near.Unwant(all(o)...)
 		far := newClient(t, "far", o.full(t))
 		us := newClient(t, "us", o.empty(t))
-		mine := make([]bool, o.Pieces)
-		for i := range mine {
-			mine[i] = i%4 < 2
+		turns := make([]int, o.Pieces)
+		for i := range turns {
+			turns[i] = i % 4 / 2
 		}
-		us.Fetch(mine)
+		us.Turns(turns, true)
 		end, _ := connectWith(t, us, near, OfferOptions{MayServe: true, Near: true})
 		us.diary.until(t, "the neighbour", func() bool { return stats(us, near.name).Has == o.Pieces/2 })
 		synctest.Wait() // it has also said that it gives
@@ -43,7 +43,7 @@ func TestFarPeersGiveWhatTheLANLacks(t *testing.T) {
 		time.Sleep(time.Second)
 		check("when it has got one more", func(i int) bool { return i%4 != 3 || i == 3 }, o.Pieces/4)
 
-		us.Fetch(nil)
+		us.Turns(turns, false)
 		wait(t, us.mem)
 		check("when nobody else fetches", func(int) bool { return true }, o.Pieces/2-1)
 		if w := us.Totals(); w.Wasted != 0 || w.Near != int64(o.Pieces/2+1)*o.PieceLength {

@@ -86,7 +86,8 @@ type Swarm struct {
 	links     map[PeerID]*link
 	addresses map[string]PeerID // by the IP under which the library knows them; also of those gone
 	allow     func(PeerID) bool
-	fetching  []bool            // see Fetch; nil: all
+	turns     []int             // see Turns; nil: nobody has said
+	onlyTurns bool              // likewise
 	wanted    bitset            // peers shall be asked for it
 	waiting   bitset            // wanted, and the library does not know yet
 	asked     bitset            // wanted, and the library knows
