@@ -40,7 +40,7 @@ func (s *Swarm) nextPieces() (pieces []int, told []*link) {
 	for _, l := range s.links {
 		need += l.window(now, horizon)
 	}
-	far := s.farEngaged(now)
+	far, mostFar := s.farEngaged(now)
 	for _, l := range s.links {
 		another := s.farFromLAN(l) && !l.engaged(now)
 		if another && far >= mostFar {

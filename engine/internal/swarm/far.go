@@ -50,21 +50,26 @@ func (s *Swarm) farFromLAN(l *link) bool {
 	return false
 }
 
-// mostFar is how many far peers are asked at the same time while there are neighbours: the line is shared with them, who ask
-// far peers, too, and with a hundred streams on it, each loses a packet in six.
+// While there are neighbours, few far peers are asked at the same time: the line is shared with the neighbours, who ask far peers, too, and
+// with a hundred streams on it, each loses a packet in six. Where streams are fast there is room for more of them.
 const (
-	mostFar    = 2
+	fewFar     = 2
+	goodFar    = 64e3                   // bytes a second from each, on average, for more than a few
 	engagedFor = 300 * time.Millisecond // after it owed us something, or the library was told of a piece to ask it for
 )
 
-// farEngaged is how many far peers are being asked. s.mu is held.
-func (s *Swarm) farEngaged(now time.Time) (n int) {
+// farEngaged is how many far peers are being asked, and how many may be. s.mu is held.
+func (s *Swarm) farEngaged(now time.Time) (n, most int) {
+	rate := 0.0
 	for _, l := range s.links {
-		if s.farFromLAN(l) && l.engaged(now) {
-			n++
+		if s.farFromLAN(l) {
+			rate += float64(l.received) / max(1, now.Sub(l.since).Seconds()) // since it came: a burst says little
+			if l.engaged(now) {
+				n++
+			}
 		}
 	}
-	return n
+	return n, max(fewFar, int(rate/goodFar))
 }
 
 // engaged tells that the peer owes us something, has just given it, or is about to be asked. s.mu is held.
