@@ -40,9 +40,10 @@ func (s *Swarm) nextPieces() (pieces []int, told []*link) {
 	for _, l := range s.links {
 		need += l.window(now, horizon)
 	}
+	inLAN := s.inLAN()
 	far, mostFar := s.farEngaged(now)
 	for _, l := range s.links {
-		another := s.farFromLAN(l) && !l.engaged(now)
+		another := inLAN && !l.options.Near && !l.engaged(now)
 		if another && far >= mostFar {
 			continue
 		}

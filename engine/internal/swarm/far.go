@@ -39,11 +39,13 @@ func (s *Swarm) hide(l *link, i int) bool {
 
 // farFromLAN tells that there are peers in our LAN, and that this is none of them. s.mu is held.
 func (s *Swarm) farFromLAN(l *link) bool {
-	if l.options.Near {
-		return false
-	}
-	for _, other := range s.links {
-		if other.options.Near {
+	return !l.options.Near && s.inLAN()
+}
+
+// inLAN tells that there are peers in our LAN. s.mu is held.
+func (s *Swarm) inLAN() bool {
+	for _, l := range s.links {
+		if l.options.Near {
 			return true
 		}
 	}
@@ -58,11 +60,11 @@ const (
 	engagedFor = 300 * time.Millisecond // after it owed us something, or the library was told of a piece to ask it for
 )
 
-// farEngaged is how many far peers are being asked, and how many may be. s.mu is held.
+// farEngaged is how many of those outside the LAN are being asked, and how many may be. s.mu is held.
 func (s *Swarm) farEngaged(now time.Time) (n, most int) {
 	rate := 0.0
 	for _, l := range s.links {
-		if s.farFromLAN(l) {
+		if !l.options.Near {
 			rate += float64(l.received) / max(1, now.Sub(l.since).Seconds()) // since it came: a burst says little
 			if l.engaged(now) {
 				n++

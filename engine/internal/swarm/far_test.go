@@ -82,14 +82,7 @@ func TestFewFarPeersAreAskedAtOnce(t *testing.T) {
 	const rate = 32 << 10
 	synctest.Test(t, func(t *testing.T) {
 		o := makeObject(1<<20, 16<<10)
-		near := newClient(t, "near", o.empty(t))
-		near.Unwant(all(o)...)
-		us := newClient(t, "us", o.empty(t))
-		connectWith(t, us, near, OfferOptions{MayServe: true, Near: true})
-		synctest.Wait()
-		for k := range 6 {
-			connect(t, us, newClient(t, fmt.Sprint("far ", k), o.full(t), limitUpload(rate)))
-		}
+		us := amongFarPeers(t, o, rate)
 		began := time.Now()
 		more, looks := 0, 0
 		for us.mem.count() < o.Pieces {
@@ -122,20 +115,26 @@ func TestFewFarPeersAreAskedAtOnce(t *testing.T) {
 func TestFastFarPeersAreAllAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := makeObject(32<<20, 256<<10)
-		near := newClient(t, "near", o.empty(t))
-		near.Unwant(all(o)...)
-		us := newClient(t, "us", o.empty(t))
-		connectWith(t, us, near, OfferOptions{MayServe: true, Near: true})
-		synctest.Wait()
-		for k := range 6 {
-			connect(t, us, newClient(t, fmt.Sprint("far ", k), o.full(t), limitUpload(1<<20)))
-		}
+		us := amongFarPeers(t, o, 1<<20)
 		began := time.Now()
 		wait(t, us.mem)
 		if took := time.Since(began); took > 8*time.Second {
 			t.Errorf("took %v; 32 MiB from six peers of 1 MiB/s are worth 5.3 s", took)
 		}
 	})
+}
+
+// amongFarPeers returns a client with nothing, whose neighbour in the LAN has nothing either, and that knows six others who have all.
+func amongFarPeers(t *testing.T, o *object, rate float64) *client {
+	near := newClient(t, "near", o.empty(t))
+	near.Unwant(all(o)...)
+	us := newClient(t, "us", o.empty(t))
+	connectWith(t, us, near, OfferOptions{MayServe: true, Near: true})
+	synctest.Wait()
+	for k := range 6 {
+		connect(t, us, newClient(t, fmt.Sprint("far ", k), o.full(t), limitUpload(rate)))
+	}
+	return us
 }
 
 func all(o *object) (pieces []int) {
