@@ -36,18 +36,19 @@ func (s *Swarm) nextPieces() (pieces []int, told []*link) {
 	}
 	now := time.Now()
 	horizon := s.lookAhead(now)
-	need := 0
+	need, windows := 0, make(map[*link]int, len(s.links))
 	for _, l := range s.links {
-		need += l.window(now, horizon)
+		windows[l] = l.window(now, horizon)
+		need += windows[l]
 	}
 	inLAN := s.inLAN()
 	far, mostFar := s.farEngaged(now)
-	for _, l := range s.links {
+	for l, window := range windows {
 		another := inLAN && !l.options.Near && !l.engaged(now)
 		if another && far >= mostFar {
 			continue
 		}
-		more, tell := s.supply(l, l.window(now, horizon), need)
+		more, tell := s.supply(l, window, need)
 		pieces = append(pieces, more...)
 		if tell {
 			told = append(told, l)
