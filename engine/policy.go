@@ -23,6 +23,14 @@ func (e *Engine) ReloadPolicy(context.Context) error {
 	if e.cfg.LoadPolicy == nil {
 		return &api.Error{Code: api.ErrInvalid, Message: "this service has no policy to read"}
 	}
+	err := e.readPolicy()
+	if err == nil {
+		e.tellDownloads()
+	}
+	return err
+}
+
+func (e *Engine) readPolicy() error {
 	e.changing.Lock()
 	defer e.changing.Unlock()
 	p, err := e.cfg.LoadPolicy()
@@ -40,7 +48,7 @@ func (e *Engine) ReloadPolicy(context.Context) error {
 	if p.ControlURL != control {
 		e.log.Warn("the administrator's control plane is used from the next start of the service on", "url", p.ControlURL)
 	}
-	e.settingsChanged()
+	e.tellPeers()
 	return nil
 }
 

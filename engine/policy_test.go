@@ -1,10 +1,15 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -130,5 +135,38 @@ func TestProxyPasswordIsWriteOnly(t *testing.T) {
 		if err := set(fine); err != nil || e.Settings().Proxy != fine {
 			t.Errorf("%s: %v, proxy %q", fine, err, e.Settings().Proxy)
 		}
+	}
+}
+
+// One download hangs, as with a disk that does not answer. The others, and who gives to peers, hear of new settings all the same.
+func TestSettingsChangeThoughADownloadHangs(t *testing.T) {
+	stop := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-stop }))
+	t.Cleanup(server.Close)
+	t.Cleanup(func() { close(stop) })
+	e, err := Open(t.Context(), Config{DataDir: filepath.Join(t.TempDir(), "data"), NoPeers: true, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { e.Close(context.Background()) })
+	d, err := e.Add(t.Context(), api.AddRequest{URL: server.URL + "/x", Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	await := func(what string, is func() bool) {
+		t.Helper()
+		for end := time.Now().Add(10 * time.Second); !is(); time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("%s: not within 10 s", what)
+			}
+		}
+	}
+	await("a start", func() bool { return e.List()[0].State == api.StateResolving })
+	e.feed.mu.Lock() // what a download publishes waits for that
+	defer e.feed.mu.Unlock()
+	go e.Pause(context.Background(), d.ID)
+	for _, sharing := range []api.Sharing{api.SharingOn, api.SharingOff} {
+		go e.SetSettings(context.Background(), api.SettingsPatch{Sharing: &sharing})
+		await("sharing "+string(sharing), func() bool { return e.Settings().Sharing == sharing })
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"sync"
 
 	"github.com/tributary-dl/tributary/engine/api"
 	"github.com/tributary-dl/tributary/engine/internal/store"
@@ -85,6 +86,14 @@ func defaultDir() string {
 // SetSettings changes the settings whose fields are present; all of them or, with an error, none. Once they are written
 // they reach every download, whether the caller waits or not.
 func (e *Engine) SetSettings(_ context.Context, p api.SettingsPatch) (api.Settings, error) {
+	s, err := e.changeSettings(p)
+	if err == nil {
+		e.tellDownloads()
+	}
+	return s, err
+}
+
+func (e *Engine) changeSettings(p api.SettingsPatch) (api.Settings, error) {
 	if _, err := p.Check(); err != nil {
 		return api.Settings{}, err
 	}
@@ -126,18 +135,25 @@ func (e *Engine) SetSettings(_ context.Context, p api.SettingsPatch) (api.Settin
 	e.apply()
 	s := e.inForce
 	e.mu.Unlock()
-	e.settingsChanged()
+	e.tellPeers()
 	return s, nil
 }
 
-// settingsChanged brings the settings in force to everyone who keeps to them.
-func (e *Engine) settingsChanged() {
+// tellPeers makes what is sent to peers keep to the settings in force. e.changing is held.
+func (e *Engine) tellPeers() {
 	if e.peers != nil {
 		e.peers.SettingsChanged()
 	}
+}
+
+// tellDownloads brings the settings in force to all downloads, and returns when they keep to them. One that hangs with its disk
+// keeps no other from hearing of them, and nobody from changing settings again: e.changing must not be held.
+func (e *Engine) tellDownloads() {
+	var told sync.WaitGroup
 	for _, d := range e.all() {
-		e.noteUntold(d, d.SettingsChanged(e.ctx))
+		told.Go(func() { e.noteUntold(d, d.SettingsChanged(e.ctx)) })
 	}
+	told.Wait()
 	e.look()
 }
 
