@@ -16,13 +16,33 @@ import (
 // Hand gives the download the file that its owner has opened: the unfinished one, or the finished one to be shared. It
 // takes h over if it returns nil.
 func (d *Download) Hand(ctx context.Context, h *storage.Handed) error {
-	return d.change(ctx, "", func(a *actor) error { return a.hand(h) })
+	return d.takeOver(ctx, func(a *actor) error { return a.hand(h) })
 }
 
 // Named tells that the owner has given the finished file the name under which h was handed over. It takes h over if it
 // returns nil.
 func (d *Download) Named(ctx context.Context, h *storage.Handed) error {
-	return d.change(ctx, "", func(a *actor) error { return a.named(h) })
+	return d.takeOver(ctx, func(a *actor) error { return a.named(h) })
+}
+
+// takeOver is change for what uses a file from then on, whether the record can be saved or not: after a crash that it does not
+// survive, the owner is asked for the same once more.
+func (d *Download) takeOver(ctx context.Context, apply func(*actor) error) error {
+	var saved <-chan error
+	err := d.do(ctx, "", func(a *actor) error {
+		if err := apply(a); err != nil {
+			return err
+		}
+		saved = a.save()
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := <-saved; err != nil {
+		d.actor.log.Error("it could not be saved that a file was handed over", "err", err)
+	}
+	return nil
 }
 
 // needsFile tells that nothing can be written before the owner has handed the file over.
