@@ -78,6 +78,7 @@ const (
 	SayWhyLimit    = "why_limit"
 	SayWhyNoPeers  = "why_no_peers"
 	SayWhyNoneYet  = "why_none_yet"
+	SayWhyNobody   = "why_nobody"
 	SayWhyAll      = "why_all"
 	SayWhyHeldBack = "why_held_back"
 
@@ -134,6 +135,7 @@ const (
 	SayManifestRefused  = "manifest_refused"
 	SaySeveralFiles     = "several_files"
 	SayKeepsChanging    = "keeps_changing"
+	SayAnotherAnswer    = "another_answer"
 	SayChecksumMismatch = "checksum_mismatch"
 
 	// What is wrong with the disk, or with us.
@@ -168,6 +170,7 @@ const (
 	DoConnectDisk     = "do_connect_disk"
 	DoChooseFolder    = "do_choose_folder"
 	DoResumeAnew      = "do_resume_anew"
+	DoResumeThere     = "do_resume_there"
 	DoTriedDiagnostic = "do_tried_diagnostic"
 )
 
@@ -181,6 +184,7 @@ var Phrases = map[string]string{
 
 	SayWhyLimit:    "Your limit of {{.rate}}.",
 	SayWhyNoPeers:  "The edge: there are no peers for this file.",
+	SayWhyNobody:   "Neither the edge nor a peer gives anything at the moment.",
 	SayWhyNoneYet:  "The edge: no peer has been reached yet.",
 	SayWhyAll:      "Edge and peers give all they have.",
 	SayWhyHeldBack: "Your link or the publisher's plan: peers suffice, so the edge is held to {{.rate}} to save the publisher's bytes.",
@@ -235,6 +239,7 @@ var Phrases = map[string]string{
 	SayEdgeWrongBytes:   "The server sent bytes that do not match the publisher's description; they were thrown away.",
 	SayManifestRefused:  "The publisher's description of this file was refused: {{.detail}}. Nothing was downloaded.",
 	SaySeveralFiles:     "This link names a folder of several files, which this version cannot download as one.",
+	SayAnotherAnswer:    "The server answered with something that is not the file that was begun: a page to sign in, perhaps, or another file. What has been downloaded is kept.",
 	SayKeepsChanging:    "The file on the server changed while it was being downloaded, again and again.",
 	SayChecksumMismatch: "The downloaded file has the checksum {{.got}}, but {{.want}} was asked for. It has not been given its name.",
 
@@ -267,6 +272,7 @@ var Phrases = map[string]string{
 	DoFreeSpace:       "Free some space; the download goes on by itself.",
 	DoConnectDisk:     "Connect it again; the download goes on by itself.",
 	DoChooseFolder:    "Choose a folder that exists and that you may write to.",
+	DoResumeThere:     "Sign in, or get on another network, then resume. To take what is there now, remove this download and add it again.",
 	DoResumeAnew:      "Resume to start it again.",
 	DoTriedDiagnostic: "It is tried again. If it stays, run: tributaryctl diagnostics",
 }

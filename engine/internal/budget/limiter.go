@@ -30,6 +30,7 @@ type Limiter struct {
 	granted float64 // at the time at
 	asked   float64
 	at      time.Time
+	held    time.Time     // when somebody had to wait last
 	changed chan struct{} // closed and replaced whenever a waiter has to calculate anew
 }
 
@@ -73,6 +74,9 @@ func (l *Limiter) WaitN(ctx context.Context, n int) error {
 	due := l.asked
 	for {
 		wait, changed := l.timeUntil(due), l.changed
+		if wait > 0 {
+			l.held = l.at
+		}
 		l.mu.Unlock()
 		if wait <= 0 {
 			return nil
@@ -87,6 +91,13 @@ func (l *Limiter) WaitN(ctx context.Context, n int) error {
 			return err
 		}
 	}
+}
+
+// Slows tells that the rate is what somebody waits for, or has waited for within the last second.
+func (l *Limiter) Slows() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !math.IsInf(l.rate, 1) && (l.asked > l.granted || time.Since(l.held) < time.Second)
 }
 
 // advance grants what the time since the last call is worth.

@@ -1,21 +1,26 @@
 package download
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/tributary-dl/tributary/control/protocol"
 	"github.com/tributary-dl/tributary/engine/api"
+	"github.com/tributary-dl/tributary/engine/internal/hybrid"
 	"github.com/tributary-dl/tributary/engine/internal/storage"
+	"github.com/tributary-dl/tributary/engine/internal/store"
 )
 
 // gate is a Journal that keeps a file from getting its name until it is opened.
@@ -292,6 +297,32 @@ func TestJournalFails(t *testing.T) {
 	})
 }
 
+// That it could not be saved who has the file is no reason to give back a file that is in use.
+func TestFileIsTakenOverThoughTheJournalFails(t *testing.T) {
+	simulate(t, 3*mib, 10*mib, 4*mib, protocol.ModeSpeed, func(t *testing.T, w *world) {
+		w.config.DropFile = func(string) {}
+		r := record(edgeURL)
+		r.Owner, r.Part, r.Request.Dir = strconv.Itoa(os.Getuid()), "object.part", t.TempDir()
+		d := w.start(r)
+		w.wait("errand", func(s api.Download) bool { return s.Errand != nil })
+		f, err := os.Create(filepath.Join(r.Request.Dir, r.Part))
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, err := storage.Accept(f, r.Owner, r.Part, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.set(func() { w.broken = errors.New("no journal today") })
+		if err := d.Hand(t.Context(), h); err != nil {
+			t.Fatalf("Hand() = %v, so the caller closes a file that is in use", err)
+		}
+		w.set(func() { w.broken = nil })
+		w.admit()
+		w.wait("all bytes", func(s api.Download) bool { return s.Errand != nil && s.Errand.Kind == api.ErrandName })
+	})
+}
+
 // A crash after the file got its name, before the record says so: the next start needs no server to see it.
 func TestNameWasGivenInTheLastMoment(t *testing.T) {
 	simulate(t, 4*mib, 10*mib, 4*mib, protocol.ModeSpeed, func(t *testing.T, w *world) {
@@ -419,6 +450,88 @@ func TestAnotherServerAnswers(t *testing.T) {
 		w.portal.Store(false)
 		w.resume(d)
 		w.complete(t)
+	})
+}
+
+// The same to a download that no manifest describes: a page to sign in is no new version of the file.
+func TestAnotherAnswerThrowsNothingAway(t *testing.T) {
+	simulate(t, 16*mib, 10*mib, 4*mib, protocol.ModeSpeed, func(t *testing.T, w *world) {
+		w.plain.Store(true)
+		d := w.start(record(edgeURL))
+		w.wait("half", half)
+		if err := d.Pause(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		before := d.Snapshot()
+		w.portal.Store(true)
+		for range 2 { // to insist does not help either
+			w.resume(d)
+			s := w.wait("trouble", in(api.StateFailed, api.StateComplete))
+			if s.State != api.StateFailed || s.Problem.Code != api.CodeChanged || s.VerifiedBytes < before.VerifiedBytes {
+				t.Fatalf("%s %+v, %d bytes became %d", s.State, s.Problem, before.VerifiedBytes, s.VerifiedBytes)
+			}
+		}
+		w.portal.Store(false)
+		w.resume(d)
+		s := w.complete(t)
+		if s.BytesWasted > 4*mib { // of requests that broke off
+			t.Errorf("%d bytes were fetched twice", s.BytesWasted)
+		}
+	})
+}
+
+// The edge has gone while peers gave the rest: what it said last does not matter any more, however long the disk takes.
+func TestDeadEdgeDoesNotDisturbTheEnd(t *testing.T) {
+	simulate(t, 32*mib, 10*mib, 4*mib, protocol.ModeSpeed, func(t *testing.T, w *world) {
+		marks := &slowMarks{Store: w.store}
+		w.config.Disk = storage.NewCommitter(storage.Config{Marker: marks, Log: w.config.Log})
+		t.Cleanup(func() { w.config.Disk.Close(context.Background()) })
+		w.crowd.add(t, w.object, 4*mib, everything)
+		w.start(record(edgeURL))
+		w.wait("half", half)
+		w.edge.kill()
+		w.wait("most", func(s api.Download) bool { return s.VerifiedBytes > 31*mib })
+		marks.take.Store(int64(40 * time.Second))
+		w.wait("finishing", in(api.StateFinishing))
+		if s := w.wait("the end", in(api.StateComplete, api.StateFailed, api.StateWaiting)); s.State != api.StateComplete {
+			t.Errorf("%s: %+v", s.State, s.Problem)
+		}
+	})
+}
+
+// slowMarks is a state database that may be slow.
+type slowMarks struct {
+	*store.Store
+	take atomic.Int64 // nanoseconds
+}
+
+func (m *slowMarks) MarkDurable(marks map[string][]int) error {
+	time.Sleep(time.Duration(m.take.Load()))
+	return m.Store.MarkDurable(marks)
+}
+
+// Peers were sooner, and in the same moment the piece turns out wrong: nothing of it may be kept for the next request.
+func TestWrongPieceOfADroppedRequestIsNotKept(t *testing.T) {
+	simulate(t, 3*mib, 10*mib, 1*mib, protocol.ModeSpeed, func(t *testing.T, w *world) {
+		d := w.start(record(edgeURL))
+		w.wait("half", half)
+		kept := make(chan int, 1)
+		d.post(func(a *actor) {
+			tr := a.transfer()
+			i := slices.IndexFunc(tr.pieces, func(p hybrid.Piece) bool { return !p.Claimed })
+			for i >= 0 && tr.done[i] {
+				i++
+			}
+			r := &request{run: hybrid.Run{First: i, Count: 1}, geo: tr.geo, piece: i, buffer: make([]byte, tr.geo.unit), filled: int(tr.geo.size(i)), dropped: true}
+			tr.claims++
+			tr.pieces[i].Claimed = true
+			a.fetched(tr, r, errWrongBytes)
+			kept <- len(tr.prefixes[i])
+		})
+		if n := <-kept; n > 0 {
+			t.Errorf("%d bytes are kept", n)
+		}
+		w.wait("completion", in(api.StateComplete))
 	})
 }
 

@@ -129,12 +129,9 @@ func (a *actor) fetched(t *transfer, r *request, err error) {
 			t.swarm.Want(i)
 		}
 	}
-	switch {
+	switch { // what was wrong with a whole piece matters more than that peers were sooner
 	case t.act.stopping():
 		a.keepPrefix(t, r)
-	case err == nil || r.dropped:
-		a.keepPrefix(t, r)
-		a.askOn(t)
 	case errors.Is(err, errKeptWrong):
 		t.whole[r.piece] = true
 		a.dropBuffer(t, r)
@@ -145,6 +142,9 @@ func (a *actor) fetched(t *transfer, r *request, err error) {
 	case isDiskError(err):
 		a.rec.Wasted += int64(r.filled - r.kept)
 		a.trouble(diskTrouble(err))
+	case err == nil || r.dropped:
+		a.keepPrefix(t, r)
+		a.askOn(t)
 	default:
 		a.keepPrefix(t, r)
 		a.edgeFailed(t, err)
@@ -153,8 +153,10 @@ func (a *actor) fetched(t *transfer, r *request, err error) {
 
 // keepPrefix keeps the beginning of a piece whose request broke off, or the buffer for the next request.
 func (a *actor) keepPrefix(t *transfer, r *request) {
-	if r.filled > 0 && r.kept == 0 && r.piece < len(t.done) && !t.done[r.piece] && len(t.prefixes) < keptPrefixes && t.prefixes[r.piece] == nil {
-		t.prefixes[r.piece] = r.buffer[:r.filled]
+	i := r.piece
+	wanted := i < len(t.done) && !t.done[i] && t.prefixes[i] == nil && len(t.prefixes) < keptPrefixes
+	if wanted && r.kept == 0 && r.filled > 0 && int64(r.filled) < t.geo.size(i) {
+		t.prefixes[i] = r.buffer[:r.filled]
 		return
 	}
 	a.dropBuffer(t, r)

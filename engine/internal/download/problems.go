@@ -36,8 +36,26 @@ func edgeProblem(e *edge.Error) api.Problem {
 func edgeTitle(e *edge.Error) string {
 	switch e.Kind {
 	case edge.Temporary:
+		switch {
+		case e.Code == api.CodeEdgeBusy:
+			return "The server is busy"
+		case e.Code == api.CodeChanged:
+			return "The server sends wrong bytes"
+		case e.Say.Code == api.SayServerFault:
+			return "The server has a fault"
+		case e.Say.Code == api.SayBroke, e.Say.Code == api.SayCutShort:
+			return "The connection broke"
+		case e.Say.Code == api.SayNoServer:
+			return "The server cannot be found"
+		}
 		return "The server does not answer"
 	case edge.Refused:
+		switch e.Say.Code {
+		case api.SayNotFound, api.SayGone:
+			return "The file is not there"
+		case api.SayNeedsPassword, api.SayWrongPassword:
+			return "The server wants a password"
+		}
 		return "The server refuses"
 	case edge.Changed:
 		return "The file has changed"

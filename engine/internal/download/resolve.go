@@ -82,8 +82,14 @@ func (a *actor) resolved(act *activity, res *edge.Resource, raw []byte, err erro
 			return
 		}
 	}
-	if a.changed(res, m) && !a.startAnew() {
-		return
+	if a.changed(res, m) {
+		if a.doubted(res) {
+			a.trouble(problem(api.CodeChanged, "The server answers with something else", api.Say(api.SayAnotherAnswer), api.DoResumeThere), 0, false)
+			return
+		}
+		if !a.startAnew() {
+			return
+		}
 	}
 	if m != nil {
 		a.manifest, a.rec.Manifest = m, raw
@@ -116,6 +122,12 @@ func (a *actor) changed(now *edge.Resource, m *manifest.Manifest) bool {
 		return m != nil && m.ID != a.manifest.ID
 	}
 	return m != nil || now.Changed(was)
+}
+
+// doubted tells that what the server has now is no reason to throw away what is there: the user decides. To a download with a manifest,
+// which says what the file is, only another manifest matters.
+func (a *actor) doubted(now *edge.Resource) bool {
+	return a.manifest == nil && a.rec.FromEdge > 0 && now.ManifestURL == "" && now.Doubtful(a.rec.Resource)
 }
 
 // startAnew drops what belongs to an earlier version of the file: two versions are never spliced.

@@ -83,9 +83,7 @@ func (a *actor) describeTransfer(s *api.Download, t *transfer) {
 		s.Edges = len(t.source.Stats())
 	}
 	s.EdgeSilent = t.edgeErr != nil
-	if limit := a.limitInForce(); limit > 0 && s.Rate > limit*9/10 {
-		s.Limit = limit
-	}
+	s.Limit = a.limitInForce(s.Rate)
 	if s.Rate > 0 && s.TotalBytes > 0 {
 		s.ETASeconds = (s.TotalBytes - s.VerifiedBytes) / s.Rate
 	}
@@ -125,8 +123,11 @@ func (a *actor) note(s api.Download) string {
 		from = append(from, plural(s.Peers, "peer"))
 	}
 	line := "Waiting for the first bytes"
-	if len(from) > 0 {
+	switch {
+	case len(from) > 0:
 		line = "From " + strings.Join(from, " and ")
+	case s.VerifiedBytes > 0:
+		line = "Waiting for bytes"
 	}
 	if s.EdgeSilent {
 		line += " · the edge does not answer"
@@ -137,12 +138,17 @@ func (a *actor) note(s api.Download) string {
 	return line
 }
 
-func (a *actor) limitInForce() int64 {
-	limit := a.cfg.Settings().DownloadLimit
-	if own := a.rec.Request.RateLimit; own > 0 && (limit == 0 || own < limit) {
-		limit = own
+// limitInForce is the limit that keeps the download from being faster, in bytes a second; 0: none does. The limit for all downloads
+// does so to each of them, whatever its part of it is.
+func (a *actor) limitInForce(rate int64) int64 {
+	own, all := a.rec.Request.RateLimit, a.cfg.Settings().DownloadLimit
+	switch {
+	case own > 0 && rate > own*9/10:
+		return own
+	case all > 0 && a.cfg.Limit.Slows():
+		return all
 	}
-	return limit
+	return 0
 }
 
 // why says what limits the speed; nothing while nothing is downloaded.
@@ -153,6 +159,8 @@ func (a *actor) why(s api.Download) api.Phrase {
 		return api.Phrase{}
 	case s.Limit > 0:
 		return api.Say(api.SayWhyLimit, "rate", number(s.Limit))
+	case t.edgeErr != nil && t.counted.Delivering == 0:
+		return api.Say(api.SayWhyNobody)
 	case t.swarm == nil:
 		return api.Say(api.SayWhyNoPeers)
 	case s.Peers == 0:

@@ -375,7 +375,7 @@ func (a *actor) pieceFromEdge(t *transfer, i int, kept int64) {
 
 // gaveUp turns a lasting failure of the edge into trouble, unless peers carry on.
 func (a *actor) gaveUp(t *transfer, now time.Time) bool {
-	if t.edgeErr == nil || t.claims > 0 || t.streaming {
+	if t.edgeErr == nil || t.claims > 0 || t.streaming || t.left == 0 {
 		return false
 	}
 	if t.swarm != nil && t.counted.Delivering > 0 {

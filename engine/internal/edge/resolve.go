@@ -26,6 +26,7 @@ type Resource struct {
 	ManifestURL string    // "" if the server names none
 	Mirrors     []string  // from the server, best first; without Request.Mirrors
 	SHA256      string    // of the whole file in hex, as the server says; may be empty
+	Page        bool      // it is a page for a browser
 
 	session *session
 }
@@ -34,6 +35,20 @@ type Resource struct {
 // differs. Where nothing can be compared it is taken for the same; each answer is checked again when bytes come.
 func (r *Resource) Changed(was *Resource) bool {
 	return r.Size != was.Size || r.Validator.differs(was.Validator)
+}
+
+// Doubtful tells, of a resource that has Changed, that it is likely no newer version of the file but another answer altogether: a page
+// where there was a file, as of a hotel's network or a login that is over, a server that gives no parts any more, or another server's file.
+func (r *Resource) Doubtful(was *Resource) bool {
+	return r.Page && !was.Page || was.Ranges && !r.Ranges || r.Size != was.Size && hostOf(r.URL) != hostOf(was.URL)
+}
+
+func hostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return address
+	}
+	return u.Host
 }
 
 // Validator tells whether two answers speak of the same bytes (RFC 9110, 8.8).
@@ -142,6 +157,7 @@ func (r *Resource) describe(from location, resp *http.Response) error {
 	}
 	r.URL = from.String()
 	r.Validator = validatorOf(from, resp.Header)
+	r.Page = isPage(resp.Header)
 	r.Name = dispositionName(resp.Header.Get("Content-Disposition"))
 	if r.Name == "" {
 		r.Name = nameFromPath(from.URL)
@@ -151,6 +167,15 @@ func (r *Resource) describe(from location, resp *http.Response) error {
 		r.Size, r.Ranges, r.SHA256 = -1, false, ""
 	}
 	return nil
+}
+
+func isPage(h http.Header) bool {
+	kind, _, _ := strings.Cut(h.Get("Content-Type"), ";")
+	switch strings.ToLower(strings.TrimSpace(kind)) {
+	case "text/html", "application/xhtml+xml":
+		return true
+	}
+	return false
 }
 
 func nameFromPath(u *url.URL) string {
