@@ -86,9 +86,11 @@ func newActor(c Config, r Record, d *Download) *actor {
 		a.state = api.StateQueued
 	}
 	if r.Manifest != nil {
-		if m, err := manifest.Parse(r.Manifest); err == nil {
-			a.manifest = m
+		m, err := manifest.Parse(r.Manifest)
+		if err != nil {
+			a.log.Error("the stored description of a download cannot be read", "err", err)
 		}
+		a.manifest = m
 	}
 	a.saved = sha256.Sum256(a.rec.encode())
 	return a

@@ -480,6 +480,23 @@ func TestAnotherAnswerThrowsNothingAway(t *testing.T) {
 	})
 }
 
+// A description that cannot be read any more says nothing of the file that was begun, so it is begun anew.
+func TestStoredDescriptionCannotBeRead(t *testing.T) {
+	simulate(t, 4*mib, 10*mib, 1*mib, protocol.ModeSpeed, func(t *testing.T, w *world) {
+		w.start(record(edgeURL))
+		before := w.wait("half", half).VerifiedBytes
+		w.stop()
+		r := w.recorded("d1")
+		r.Manifest = []byte("of a later version")
+		w.plain.Store(true)
+		w.launch(r)
+		w.admit()
+		if s := w.complete(t); s.BytesWasted < before {
+			t.Errorf("%d bytes wasted of %d that nobody can vouch for", s.BytesWasted, before)
+		}
+	})
+}
+
 // The edge has gone while peers gave the rest: what it said last does not matter any more, however long the disk takes.
 func TestDeadEdgeDoesNotDisturbTheEnd(t *testing.T) {
 	simulate(t, 32*mib, 10*mib, 4*mib, protocol.ModeSpeed, func(t *testing.T, w *world) {

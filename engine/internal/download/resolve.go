@@ -120,6 +120,8 @@ func (a *actor) changed(now *edge.Resource, m *manifest.Manifest) bool {
 		return false
 	case a.manifest != nil:
 		return m != nil && m.ID != a.manifest.ID
+	case a.rec.Manifest != nil: // one that cannot be read any more, so that nobody knows what the file's pieces are
+		return true
 	}
 	return m != nil || now.Changed(was)
 }
@@ -127,7 +129,7 @@ func (a *actor) changed(now *edge.Resource, m *manifest.Manifest) bool {
 // doubted tells that what the server has now is no reason to throw away what is there: the user decides. To a download with a manifest,
 // which says what the file is, only another manifest matters.
 func (a *actor) doubted(now *edge.Resource) bool {
-	return a.manifest == nil && a.rec.FromEdge > 0 && now.ManifestURL == "" && now.Doubtful(a.rec.Resource)
+	return a.rec.Manifest == nil && a.rec.FromEdge > 0 && now.ManifestURL == "" && now.Doubtful(a.rec.Resource)
 }
 
 // startAnew drops what belongs to an earlier version of the file: two versions are never spliced.
