@@ -412,13 +412,13 @@ func (e *Engine) List() []api.Download {
 	return list
 }
 
-// Get returns one download with its sources, piece map and timeline.
-func (e *Engine) Get(id string) (api.Detail, error) {
+// Get returns one download with its sources, piece map and timeline. It waits no longer than ctx for one that is busy with its disk.
+func (e *Engine) Get(ctx context.Context, id string) (api.Detail, error) {
 	d, err := e.find(id)
 	if err != nil {
 		return api.Detail{}, err
 	}
-	return d.Detail(e.ctx)
+	return d.Detail(ctx)
 }
 
 // Pause lets a download rest until Resume.

@@ -47,7 +47,7 @@ func (s *Server) takeFile(named bool, give func(Service, context.Context, string
 			return
 		}
 		id := r.PathValue("id")
-		detail, err := s.service.Get(id)
+		detail, err := s.service.Get(r.Context(), id)
 		if err != nil {
 			s.writeError(w, r, err)
 			return
@@ -65,7 +65,7 @@ func (s *Server) takeFile(named bool, give func(Service, context.Context, string
 }
 
 func (s *Server) get(w http.ResponseWriter, r *http.Request) {
-	detail, err := s.service.Get(r.PathValue("id"))
+	detail, err := s.service.Get(r.Context(), r.PathValue("id"))
 	if err != nil {
 		s.writeError(w, r, err)
 		return
@@ -95,7 +95,7 @@ func (s *Server) clearAway(w http.ResponseWriter, r *http.Request, finished bool
 		s.writeDone(w, r, act(r.Context(), id))
 		return
 	}
-	d, err := s.service.Get(id)
+	d, err := s.service.Get(r.Context(), id)
 	if err == nil {
 		err = act(r.Context(), id)
 	}

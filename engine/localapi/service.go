@@ -27,7 +27,7 @@ type Service interface {
 	// ReadLinkFile says which downloads a Metalink or torrent names.
 	ReadLinkFile(ctx context.Context, file api.LinkFile) ([]api.LinkedFile, error)
 	List() []api.Download
-	Get(id string) (api.Detail, error)
+	Get(ctx context.Context, id string) (api.Detail, error)
 	Pause(ctx context.Context, id string) error
 	Resume(ctx context.Context, id string) error
 	// Cancel drops the download and its part file.

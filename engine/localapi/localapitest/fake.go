@@ -118,7 +118,7 @@ func (f *Fake) AddFor(ctx context.Context, owner string, file *os.File, r api.Ad
 
 // Owner returns the user whose download it is.
 func (f *Fake) Owner(id string) (string, error) {
-	d, err := f.Get(id)
+	d, err := f.Get(context.Background(), id)
 	return d.Owner, err
 }
 
@@ -152,7 +152,7 @@ func (f *Fake) List() []api.Download {
 }
 
 // Get returns one download.
-func (f *Fake) Get(id string) (api.Detail, error) {
+func (f *Fake) Get(ctx context.Context, id string) (api.Detail, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	i := f.indexLocked(id)
