@@ -21,8 +21,9 @@ func newServe() *cobra.Command {
 STUN server and the ledger. All of it needs one TCP port and two UDP ports.
 
 Unless a certificate is given, the program makes a certificate authority of its
-own in DIR and signs one for the advertised host. Clients must then be told to
-trust DIR/ca.pem; use this for development and in closed networks.
+own in DIR and signs one for the advertised host. Nobody trusts it until told to:
+start their service with "tributaryd run --ca DIR/ca.pem"; browsers and curl need the
+same file. Use this for development and in closed networks.
 
 When clients may come, one line of JSON is printed:
   {"control":"https://HOST:PORT","edge":"https://HOST:PORT","stun":"HOST:PORT"}
