@@ -194,7 +194,8 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"add", "u", "v", "--checksum", "sha-256:00"}, "belong to one URL"},
 		{[]string{"show"}, `it is "tributaryctl show ID"`},
 		{[]string{"pause"}, "pause takes either IDs or --all"},
-		{[]string{"remove", "3f2a", "--all"}, "remove takes either IDs or --all"},
+		{[]string{"remove", "3f2a", "--all"}, "remove takes either IDs, --finished or --all"},
+		{[]string{"remove", "--finished", "--all"}, "remove takes either IDs, --finished or --all"},
 		{[]string{"move", "3f2a", "first"}, `the priority "first" is not a whole number`},
 		{[]string{"limits", "--down", "x"}, `--down: "x" is not a number of bytes`},
 		{[]string{"sharing", "wan"}, `sharing is one of off, lan, on; "wan" is not`},
@@ -265,18 +266,52 @@ func TestIDPrefixes(t *testing.T) {
 
 func TestAll(t *testing.T) {
 	for line, want := range map[string][]string{
-		"pause --all":         {"pause 3f2a000000000001"},
-		"resume --all":        {"resume c0de000000000003"},
-		"cancel --all":        {"cancel 3f2a000000000001", "cancel c0de000000000003"},
-		"remove --all":        {"remove 3f2a000000000001", "remove 3f2b000000000002", "remove c0de000000000003"},
-		"remove --all --file": {"delete 3f2a000000000001", "delete 3f2b000000000002", "delete c0de000000000003"},
-		"pause 3f2a dead":     nil, // a slip in one word changes nothing
+		"pause --all":                   {"pause 3f2a000000000001"},
+		"resume --all":                  {"resume c0de000000000003"},
+		"cancel --all":                  {"cancel 3f2a000000000001", "cancel c0de000000000003"},
+		"remove --all":                  nil, // one of them is not finished
+		"remove --finished":             {"remove 3f2b000000000002"},
+		"remove --all --discard":        {"remove 3f2a000000000001", "remove 3f2b000000000002", "remove c0de000000000003"},
+		"remove --all --file --discard": {"delete 3f2a000000000001", "delete 3f2b000000000002", "delete c0de000000000003"},
+		"remove 3f2b c0de":              {"remove 3f2b000000000002", "remove c0de000000000003"}, // the failed one has nothing to lose
+		"pause 3f2a dead":               nil,                                                    // a slip in one word changes nothing
 	} {
 		fake := three()
 		ctl(t, fake, strings.Fields(line)...)
 		if diff := cmp.Diff(want, fake.Calls()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", line, diff)
 		}
+	}
+}
+
+// What has been fetched is not deleted by a word that only speaks of the list.
+func TestRemoveKeepsWhatIsNotFinished(t *testing.T) {
+	paused := running
+	paused.ID, paused.State, paused.Want = "dddd000000000004", api.StatePaused, api.WantPause
+	tests := []struct {
+		line string
+		want run
+	}{
+		{"remove 3f2a", run{1, "", "tributaryctl: debian.iso is not finished, and the 620 MB it has would be deleted: give --discard for that; pause keeps it\n"}},
+		{"remove --all", run{1, "", "tributaryctl: 2 downloads are not finished, and what they have would be deleted: give --discard for that, or --finished to leave them alone\n"}},
+		{"remove 3f2a --discard", run{0, "discarded 3f2a000000000001  debian.iso\n", ""}},
+		{"remove 3f2b", run{0, "removed 3f2b000000000002  a.zip\n", ""}},
+		{"remove --finished --json", run{0, `{"id":"3f2b000000000002","done":"removed"}` + "\n", ""}},
+		{"cancel 3f2a", run{0, "cancelled 3f2a000000000001  debian.iso\n", ""}},
+	}
+	for _, tt := range tests {
+		got := ctl(t, localapitest.NewFake(running, complete, failed, paused), strings.Fields(tt.line)...)
+		if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(run{})); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.line, diff)
+		}
+	}
+}
+
+func TestMoveOfACompleteDownload(t *testing.T) {
+	fake := three()
+	got := ctl(t, fake, "move", "3f2b", "1")
+	if got.code != command.ExitFailed || got.err != "tributaryctl: a.zip is complete; it has no place in the queue any more\n" || len(fake.Calls()) > 0 {
+		t.Errorf("exit %d, %q, calls %q", got.code, got.err, fake.Calls())
 	}
 }
 
