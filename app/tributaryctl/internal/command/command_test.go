@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tributary-dl/tributary/app/config"
 	"github.com/tributary-dl/tributary/app/tributaryctl/internal/command"
 	"github.com/tributary-dl/tributary/engine/api"
 	"github.com/tributary-dl/tributary/engine/localapi/localapitest"
@@ -157,7 +158,7 @@ func TestOutput(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	for _, line := range []string{"", "add", "list", "show", "watch", "pause", "resume", "cancel", "remove", "move", "peers", "limits", "sharing", "sharing forget", "probe", "held", "held stop", "held delete",
-		"ledger", "policy", "policy explain", "policy reload", "policy check", "settings", "settings get", "settings set", "status", "doctor", "diagnostics"} {
+		"ledger", "policy", "policy explain", "policy reload", "policy check", "settings", "settings get", "settings set", "status", "doctor", "diagnostics", "version"} {
 		t.Run(line, func(t *testing.T) {
 			got := ctlAt(t.Context(), "nowhere", nil, append(strings.Fields(line), "--help")...)
 			if got.code != command.ExitDone || got.err != "" {
@@ -192,6 +193,14 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"add", "u", "--wait", "--paused"}, "contradict"},
 		{[]string{"add", "u", "v", "--out", "f"}, "belong to one URL"},
 		{[]string{"add", "u", "v", "--checksum", "sha-256:00"}, "belong to one URL"},
+		{[]string{"add", "u", "--out", "../f"}, `--out: "../f" is not the name of a file; --dir says in which folder it is`},
+		{[]string{"add", "u", "--mirror", "xx"}, `--mirror: "xx" is not a complete web address`},
+		{[]string{"add", "u", "--proxy", "foo"}, "--proxy: not a URL with a host"},
+		{[]string{"probe", "u", "--proxy", "ftp://foo"}, `--proxy: scheme "ftp" is not one of http, https, socks5`},
+		{[]string{"help", "foo"}, `there is no command "tributaryctl foo" to help with`},
+		{[]string{"help", "held", "foo"}, `there is no command "tributaryctl held foo" to help with`},
+		{[]string{"completion", "tcsh"}, `there is no completion for "tcsh"; there are bash`},
+		{[]string{"version", "x"}, `tributaryctl version does not know "x"`},
 		{[]string{"show"}, `it is "tributaryctl show ID"`},
 		{[]string{"pause"}, "pause takes either IDs or --all"},
 		{[]string{"remove", "3f2a", "--all"}, "remove takes either IDs, --finished or --all"},
@@ -220,6 +229,55 @@ func TestUsageErrors(t *testing.T) {
 				t.Errorf("the service was asked to %q", fake.Calls())
 			}
 		})
+	}
+}
+
+// What the service finds wrong with the words that were typed is a slip as well, if nothing else has come of them.
+func TestWhatTheServiceFindsWrong(t *testing.T) {
+	notAddress := &api.Error{Code: api.ErrInvalid, Message: `"nowhere" is not a complete web address.`}
+	full := &api.Error{Code: api.ErrDenied, Message: "the list is full"}
+	tests := []struct {
+		line   string
+		refuse error
+		want   run
+	}{
+		{"add nowhere", notAddress, run{2, "", "tributaryctl: \"nowhere\" is not a complete web address.\nTry \"tributaryctl add --help\".\n"}},
+		{"add nowhere nowhere --wait", notAddress, run{2, "", "tributaryctl: nowhere: \"nowhere\" is not a complete web address.\n" +
+			"tributaryctl: nowhere: \"nowhere\" is not a complete web address.\nTry \"tributaryctl add --help\".\n"}},
+		{"add https://a.example/f", full, run{1, "", "tributaryctl: the list is full\n"}},
+		{"add missing.torrent", nil, run{1, "", "tributaryctl: there is no file missing.torrent\n"}},
+		{"add https://a.example/f missing.meta4", nil, run{1, "d1  https://a.example/f\n", "tributaryctl: missing.meta4: there is no file missing.meta4\n"}},
+		{"probe nowhere", nil, run{2, "", "tributaryctl: \"nowhere\" is not a web address\nTry \"tributaryctl probe --help\".\n"}},
+		{"probe nowhere neither", nil, run{2, "", "tributaryctl: nowhere: \"nowhere\" is not a web address\n" +
+			"tributaryctl: neither: \"neither\" is not a web address\nTry \"tributaryctl probe --help\".\n"}},
+	}
+	for _, tt := range tests {
+		fake := localapitest.NewFake()
+		fake.Refuse(tt.refuse)
+		got := ctl(t, fake, strings.Fields(tt.line)...)
+		if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(run{})); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.line, diff)
+		}
+	}
+}
+
+// A refusal does not get lost behind the wait for what was taken.
+func TestWaitTellsWhatWasRefused(t *testing.T) {
+	fake := localapitest.NewFake()
+	socket, _ := localapitest.Serve(t, fake)
+	go completeWhenAdded(fake)
+	got := ctlAt(t.Context(), socket, nil, "add", "https://a.example/f", "missing.torrent", "--wait", "--json")
+	if got.code != command.ExitFailed || got.err != "tributaryctl: missing.torrent: there is no file missing.torrent\n" {
+		t.Errorf("exit %d, err %q", got.code, got.err)
+	}
+}
+
+func TestVersion(t *testing.T) {
+	for _, word := range []string{"version", "--version"} {
+		got := ctlAt(t.Context(), "nowhere", nil, word)
+		if got.code != command.ExitDone || got.out != "tributaryctl "+config.Version()+"\n" || got.err != "" {
+			t.Errorf("%s: exit %d, %q, %q", word, got.code, got.out, got.err)
+		}
 	}
 }
 
@@ -464,7 +522,7 @@ func TestInterruptedWait(t *testing.T) {
 	got := ctlAt(ctx, socket, func(terminal *command.Terminal) {
 		terminal.Out = &stepper{out: terminal.Out.(*bytes.Buffer), step: interrupt}
 	}, "add", "https://a.example/f", "--wait")
-	if got.code != command.ExitFailed || got.err != "No longer waiting. The download goes on; see \"tributaryctl show d1\".\n" {
+	if got.code != command.ExitInterrupted || got.err != "No longer waiting. The download goes on; see \"tributaryctl show d1\".\n" {
 		t.Errorf("exit %d, err %q", got.code, got.err)
 	}
 	if diff := cmp.Diff([]string{"add https://a.example/f"}, fake.Calls()); diff != "" {
