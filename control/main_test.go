@@ -241,6 +241,11 @@ func TestExitCodes(t *testing.T) {
 		{"--help", exitDone},
 		{"serve --help", exitDone},
 		{"bogus", exitUsage},
+		{"version", exitDone},
+		{"--version", exitDone},
+		{"help bogus", exitUsage},
+		{"completion bash", exitDone},
+		{"completion tcsh", exitUsage},
 		{"serve", exitUsage},
 		{"serve --data DIR", exitUsage},
 		{"serve --data DIR --listen :1 extra", exitUsage},
@@ -248,9 +253,15 @@ func TestExitCodes(t *testing.T) {
 		{"serve --data DIR --listen :1 --edge-rate fast", exitUsage},
 		{"serve --data DIR --listen :1 --edge-rate -1", exitUsage},
 		{"serve --data DIR --listen :1 --log-level loud", exitUsage},
-		{"serve --data DIR --listen nonsense", exitError},
+		{"serve --data DIR --listen nonsense", exitUsage},
+		{"serve --data DIR --listen :99999", exitUsage},
+		{"serve --data DIR --listen :1 --stun nonsense", exitUsage},
+		{"serve --data DIR --listen 192.0.2.1:1", exitError}, // not ours
 		{"publish --data DIR", exitUsage},
 		{"publish --data DIR --not-after soon x", exitUsage},
+		{"publish --data DIR --not-after 2020-01-31T00:00:00Z x", exitUsage},
+		{"publish --data DIR --piece-length 1000 x", exitUsage},
+		{"publish --data DIR --mirror http://x/ x", exitUsage},
 		{"publish --data DIR --policy POLICY x", exitError},
 		{"publish --data DIR none", exitError},
 		{"report", exitUsage},
@@ -261,6 +272,39 @@ func TestExitCodes(t *testing.T) {
 		args := strings.Fields(strings.NewReplacer("DIR", data, "POLICY", policy).Replace(test.args))
 		if _, exit := command(t, args...); exit != test.exit {
 			t.Errorf("tributary-control %s: exit code %d; want %d", test.args, exit, test.exit)
+		}
+	}
+}
+
+func TestTheEndOfAnOffer(t *testing.T) {
+	now := time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
+	tests := []struct{ text, says string }{
+		{"", ""},
+		{"2026-01-31T12:00:01Z", ""},
+		{"2026-01-31T13:30:00+01:00", ""},
+		{"tomorrow", `"tomorrow" is not a time; write it as 2027-01-31T12:00:00Z`},
+		{"2026-02-30", `"2026-02-30" is not a time; write it as 2027-01-31T12:00:00Z`},
+		{"2020-12-31T23:59:59Z", "2020-12-31T23:59:59Z is over, so nobody could take the offer; give a time to come, like 2027-01-31T12:00:00Z"},
+	}
+	for _, tt := range tests {
+		end, err := parseEnd(tt.text, now)
+		if (err == nil) != (tt.says == "") || err != nil && err.Error() != tt.says || err == nil && end.IsZero() != (tt.text == "") {
+			t.Errorf("parseEnd(%q) = %v, %v; want %q", tt.text, end, err, tt.says)
+		}
+	}
+}
+
+// A time to come is taken, and what is wrong with a flag is said with its name.
+func TestPublishNamesTheFlag(t *testing.T) {
+	for args, says := range map[string]string{
+		"--piece-length 1000 x":        "--piece-length: 1000 is not a power of two from 16384 (16 KiB) to 16777216 (16 MiB)",
+		"--mirror http://x.example/ x": `--mirror: "http://x.example/" is not an absolute https URL`,
+		"--not-after never x":          `--not-after: "never" is not a time; write it as `,
+	} {
+		var out, problems bytes.Buffer
+		words := append([]string{"publish", "--data", t.TempDir()}, strings.Fields(args)...)
+		if exit := run(t.Context(), words, &out, &problems); exit != exitUsage || !strings.HasPrefix(problems.String(), "tributary-control: "+says) {
+			t.Errorf("publish %s: exit code %d, %q; want %q", args, exit, problems.String(), says)
 		}
 	}
 }
