@@ -131,6 +131,33 @@ func TestWhatWasSaidSurvivesARestart(t *testing.T) {
 	}
 }
 
+// What the user takes back is decided by the administrator again, or by the default; all of a change holds, or nothing.
+func TestSettingsAreTakenBack(t *testing.T) {
+	e, err := Open(t.Context(), Config{DataDir: t.TempDir(), NoPeers: true, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Policy: Policy{Settings: api.SettingsPatch{MaxActive: new(7), Sharing: new(api.SharingOff)}, Locked: map[string]bool{"sharing": true},
+			Origin: map[string]string{"max_active": "p.json:1", "sharing": "p.json:1"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { e.Close(t.Context()) })
+	home := e.Settings().Dir
+	if _, err := e.SetSettings(t.Context(), api.SettingsPatch{MaxActive: new(3), Connections: new(4), Dir: new(t.TempDir())}); err != nil {
+		t.Fatal(err)
+	}
+	for _, reset := range [][]string{{"max_active", "sharing"}, {"max_active", "colour"}} {
+		if _, err := e.SetSettings(t.Context(), api.SettingsPatch{}, reset...); err == nil || e.Settings().MaxActive != 3 {
+			t.Errorf("taking back %v: %v, max_active is %d", reset, err, e.Settings().MaxActive)
+		}
+	}
+	s, err := e.SetSettings(t.Context(), api.SettingsPatch{Connections: new(5)}, "max_active", "dir")
+	if err != nil || s.MaxActive != 7 || s.Dir != home || s.Connections != 5 {
+		t.Errorf("SetSettings() = %+v, %v; want 7 active ones, 5 connections and %s", s, err, home)
+	}
+	if got := explained(t, e, "max_active"); got.Origin != "p.json:1" {
+		t.Errorf("max_active is %+v; want it from the administrator", got)
+	}
+}
+
 func TestALockedSettingIsNotTheUsersToChange(t *testing.T) {
 	off, on, limit := api.SharingOff, api.SharingOn, int64(5)
 	p := Policy{Settings: api.SettingsPatch{Sharing: &off, UploadLimit: &limit}, Locked: map[string]bool{"sharing": true},

@@ -8,6 +8,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -217,6 +218,11 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"settings", "set", "max_active=1", "max_active=2"}, "max_active is given twice"},
 		{[]string{"settings", "set", "max_active=many"}, `max_active: "many" is not a whole number`},
 		{[]string{"settings", "set", "sharing=wan"}, "off, lan, on"},
+		{[]string{"settings", "set", "dir="}, "dir: a folder is missing; dir=default takes the service's own"},
+		{[]string{"settings", "set", "share_vpn=maybe"}, `share_vpn: "maybe" is neither yes nor no`},
+		{[]string{"settings", "set", "max_active=default", "max_active=2"}, "max_active is given twice"},
+		{[]string{"settings", "set", "speed=default"}, `there is no setting "speed"`},
+		{[]string{"settings", "set", "max_active=unlimited"}, `max_active: "unlimited" is not a whole number`},
 	}
 	for _, tt := range tests {
 		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {
@@ -601,6 +607,78 @@ func TestIDsAreOfferedToTheShell(t *testing.T) {
 	got := ctlAt(t.Context(), "", nil, "__complete", "--socket", socket, "show", "3f")
 	if want := "3f2a000000000001\tdebian.iso\n3f2b000000000002\ta.zip\n"; !strings.HasPrefix(got.out, want) {
 		t.Errorf("completion is %q; want %q first", got.out, want)
+	}
+}
+
+// What get prints, set takes, and it means the same; every setting has a line in the help.
+func TestSettingsRoundTrip(t *testing.T) {
+	help := ctlAt(t.Context(), "nowhere", nil, "settings", "--help").out
+	zero := api.SettingsPatch{Dir: new("/srv"), Sharing: new(api.SharingOff), DownloadLimit: new(int64(0)), UploadLimit: new(int64(0)), MonthlyUpload: new(int64(0)),
+		UploadsPerObject: new(0), ShareHours: new(""), KeepShared: new(int64(0)), ShareDays: new(0), BatteryLevel: new(0), ShareMetered: new(false), ShareVPN: new(false),
+		MaxActive: new(1), Connections: new(1), Proxy: new("")}
+	other := api.SettingsPatch{Dir: new("/srv/my isos"), Sharing: new(api.SharingLAN), DownloadLimit: new(int64(1_500_000)), UploadLimit: new(int64(123_457)), MonthlyUpload: new(int64(100e9)),
+		UploadsPerObject: new(2), ShareHours: new("22:00-07:00"), KeepShared: new(int64(7 << 30)), ShareDays: new(3), BatteryLevel: new(40), ShareMetered: new(true), ShareVPN: new(true),
+		MaxActive: new(7), Connections: new(3), Proxy: new("socks5://ann@p.example:1080")}
+	for _, patch := range []api.SettingsPatch{{}, zero, other} {
+		fake := localapitest.NewFake()
+		want, err := fake.SetSettings(t.Context(), patch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		socket, _ := localapitest.Serve(t, fake)
+		words := []string{"settings", "set"}
+		for line := range strings.Lines(ctlAt(t.Context(), socket, nil, "settings", "get").out) {
+			name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+			words = append(words, name+"="+strings.TrimSpace(value))
+			if !strings.Contains(help, "\n  "+name+" ") {
+				t.Errorf("the help does not say what %s is", name)
+			}
+		}
+		if fields := reflect.TypeFor[api.Settings]().NumField(); len(words)-2 != fields {
+			t.Errorf("get prints %q; want %d settings", words[2:], fields)
+		}
+		for _, first := range []api.SettingsPatch{zero, other} { // whatever was there before
+			if _, err := fake.SetSettings(t.Context(), first); err != nil {
+				t.Fatal(err)
+			}
+			got := ctlAt(t.Context(), socket, nil, words...)
+			if diff := cmp.Diff(want, fake.Settings()); diff != "" || got.code != 0 {
+				t.Errorf("%q: exit %d, %s (-want +got):\n%s", words, got.code, got.err, diff)
+			}
+		}
+	}
+}
+
+func TestSettingsTakeWords(t *testing.T) {
+	fake := localapitest.NewFake()
+	socket, _ := localapitest.Serve(t, fake)
+	for _, step := range []struct{ line, out string }{
+		{"settings set max_active=3 download_limit=10M share_hours=22:00-07:00", "download_limit  10M\nshare_hours     22:00-07:00\nmax_active      3\n"},
+		{"settings set download_limit=none share_hours=always", "download_limit  unlimited\nshare_hours     always\n"},
+		{"settings set max_active=default share_days=none", "share_days  unlimited\nmax_active  5\n"},
+		{"settings set share_metered=on proxy=http://p.example", "share_metered  yes\nproxy          http://p.example\n"},
+		{"settings set share_metered=default proxy=none", "share_metered  no\nproxy          none\n"},
+		{"limits --down unlimited", "download  none\nupload    none\n"},
+	} {
+		if got := ctlAt(t.Context(), socket, nil, strings.Fields(step.line)...); got.code != 0 || got.out != step.out {
+			t.Errorf("%s: exit %d, %q, %s; want %q", step.line, got.code, got.out, got.err, step.out)
+		}
+	}
+}
+
+func TestSettingsAreOfferedToTheShell(t *testing.T) {
+	for words, want := range map[string]string{
+		"get sha":           "sharing\twho is",
+		"get max_active ":   ":4\n",
+		"set max":           "max_active=\tdownloads at a time; the others wait\n:6\n",
+		"set sharing=":      "sharing=default\nsharing=off\nsharing=lan\nsharing=on\n:4\n",
+		"set share_h":       "share_hours=\t",
+		"set dir=d proxy=n": "proxy=none\n:4\n",
+	} {
+		args := append([]string{"__complete", "settings"}, strings.Split(words, " ")...)
+		if got := ctlAt(t.Context(), "", nil, args...); !strings.HasPrefix(got.out, want) {
+			t.Errorf("settings %s: completion is %q; want %q first", words, got.out, want)
+		}
 	}
 }
 
