@@ -84,13 +84,53 @@ func three() *localapitest.Fake {
 	fake.LogLines = []string{"level=INFO msg=ready", "level=WARN msg=\x1b[31mred"}
 	fake.SharingNow = api.SharingStatus{Sharing: api.SharingLAN, PausedWhy: "on battery", Today: 1e6, Week: 2e6, Month: 3e9, HeldBytes: 5e6, HeldObjects: 1,
 		Ledger: []api.LedgerEntry{{Day: "2026-11-22", Name: "a.zip", Bytes: 1e6, Peers: 2}}}
-	fake.HeldNow = []api.Held{{Download: running.ID, ContentID: "c0ffee00c0ffee", Name: "a.zip", Bytes: 5e6, Sent: 1e6, LastSent: "2026-11-22", Shared: true, Path: "/data/a.zip"}}
+	fake.HeldNow = []api.Held{{Download: running.ID, ContentID: "c0ffee00c0ffee", Name: "a.zip", Bytes: 5e6, Sent: 1e6, LastSent: "2026-11-22", Shared: true, Path: "/data/a.zip"},
+		{Download: failed.ID, ContentID: "beef00", Name: "b.zip", Bytes: 7e6},
+		{Download: complete.ID, ContentID: "c0ffee00c0ffee", Name: "copy of a.zip", Bytes: 5e6, Sent: 1e6, LastSent: "2026-11-22", Path: "/data/copy of a.zip"}}
 	fake.Probes = map[string]api.Probe{"https://c.example/c": {URL: "https://c.example/c", Name: "c\x1b[31m", TotalBytes: 7e9, Verdict: api.VerdictPublisher, Publisher: "Site", Resumable: true}}
 	fake.Linked = []api.LinkedFile{{Request: api.AddRequest{URL: "https://a.example/a", Out: "a"}}, {Request: api.AddRequest{URL: "https://a.example/b", Out: "b"}, Folder: "sub"}}
 	fake.StatusNow = api.Status{Version: "1.2.3", API: 1, PID: 7, DataDir: "/data", Started: finished,
-		Sharing: api.SharingStatus{Sharing: api.SharingLAN}, Peers: api.PeerNetStatus{Listen: "0.0.0.0:4500", NAT: "easy"},
-		Control: []api.ControlStatus{{URL: "https://c.example", Connected: true, Detail: "since 11:00"}}}
+		Sharing: api.SharingStatus{Sharing: api.SharingLAN, PausedWhy: "on battery"}, Peers: api.PeerNetStatus{Listen: "0.0.0.0:4500", NAT: "easy"},
+		Control: []api.ControlStatus{{URL: "https://c.example", Connected: true, Detail: "connected since 11:00:00, 2 objects offered"},
+			{URL: "https://d.example", Detail: `dial https://d.example: Get "https://d.example/session": dial tcp 192.0.2.1:443: connect: connection refused`},
+			{URL: "https://e.example", Detail: "not connected yet"}}}
 	return fake
+}
+
+// An object is named by the beginning of its ID, by either command, and all its files are meant.
+func TestObjectsAreNamedByPrefix(t *testing.T) {
+	tests := []struct {
+		line  string
+		code  int
+		says  string
+		calls []string
+	}{
+		{"held stop c0ff", 0, "a.zip, copy of a.zip (5.0 MB) is no longer offered to peers\n", []string{"forget c0ffee00c0ffee"}},
+		{"sharing forget c0ff beef", 0, "a.zip, copy of a.zip (5.0 MB) is no longer offered to peers\nb.zip (7.0 MB) is no longer offered to peers\n", []string{"forget c0ffee00c0ffee", "forget beef00"}},
+		{"held delete C0FF", 0, "a.zip, copy of a.zip (5.0 MB) is deleted from the disk\n", []string{"delete " + running.ID, "delete " + complete.ID}},
+		{"sharing forget c0ff dead", 1, "tributaryctl: no object \"dead\" is held\n", nil},
+	}
+	for _, tt := range tests {
+		fake := three()
+		got := ctl(t, fake, strings.Fields(tt.line)...)
+		if got.code != tt.code || got.out+got.err != tt.says {
+			t.Errorf("%s: exit %d, %q %q; want %q", tt.line, got.code, got.out, got.err, tt.says)
+		}
+		if diff := cmp.Diff(tt.calls, fake.Calls()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.line, diff)
+		}
+	}
+	under := running // way
+	under.ContentID = "abad1dea"
+	fake := localapitest.NewFake(under)
+	if got := ctl(t, fake, "sharing", "forget", "abad"); got.code != 0 || got.out != "debian.iso (1.0 GB) is no longer offered to peers\n" {
+		t.Errorf("exit %d, %q, %q", got.code, got.out, got.err)
+	}
+	fake = three()
+	fake.HeldNow[1].ContentID = "c0ffee01"
+	if got := ctl(t, fake, "held", "stop", "c0ffee0"); got.code != command.ExitUsage || !strings.Contains(got.err, "beginning of several objects") {
+		t.Errorf("exit %d, %q", got.code, got.err)
+	}
 }
 
 // What people and scripts see is kept in testdata/, one file a command line.
