@@ -119,6 +119,9 @@ func wouldDiscard(chosen []api.Download) error {
 	case 0:
 		return nil
 	case 1:
+		if open[0].VerifiedBytes == 0 {
+			return fmt.Errorf("%s is not finished: give --discard to drop it all the same; pause keeps it for later", nameOf(open[0]))
+		}
 		return fmt.Errorf("%s is not finished, and the %s it has would be deleted: give --discard for that; pause keeps it", nameOf(open[0]), progress.Bytes(open[0].VerifiedBytes))
 	}
 	return fmt.Errorf("%d downloads are not finished, and what they have would be deleted: give --discard for that, or --finished to leave them alone", len(open))

@@ -31,9 +31,10 @@ func (a *app) addCommand() *cobra.Command {
 		Use:   "add URL|FILE...",
 		Short: "Download something",
 		Long: `add asks the service to download each URL, or what a Metalink (.meta4, .metalink) or a
-torrent with web seeds names: its addresses and checksums are taken over. The download goes on when this program
-ends, and after a restart of the computer; with --wait the program stays until it has
-ended, shows how far it is, and fails if the download failed.
+torrent with web seeds names: its addresses and checksums are taken over. The download
+goes on when this program ends, and after a restart of the computer; with --wait the program
+stays until it has ended, shows how far it is, and fails if the download failed. Ctrl-C ends
+the waiting (exit code 130), not the download.
 
 An existing file is never overwritten: the new one gets another name.`,
 		Example: `  tributaryctl add https://example.org/debian.iso

@@ -93,7 +93,8 @@ func three() *localapitest.Fake {
 		Sharing: api.SharingStatus{Sharing: api.SharingLAN, PausedWhy: "on battery"}, Peers: api.PeerNetStatus{Listen: "0.0.0.0:4500", NAT: "easy"},
 		Control: []api.ControlStatus{{URL: "https://c.example", Connected: true, Detail: "connected since 11:00:00, 2 objects offered"},
 			{URL: "https://d.example", Detail: `dial https://d.example: Get "https://d.example/session": dial tcp 192.0.2.1:443: connect: connection refused`},
-			{URL: "https://e.example", Detail: "not connected yet"}}}
+			{URL: "https://e.example", Detail: "not connected yet"},
+			{URL: "https://f.example", Detail: `failed to get reader: received close frame: status = StatusGoingAway and reason = "the node is shutting down"`}}}
 	return fake
 }
 
@@ -390,6 +391,7 @@ func TestAll(t *testing.T) {
 
 // What has been fetched is not deleted by a word that only speaks of the list.
 func TestRemoveKeepsWhatIsNotFinished(t *testing.T) {
+	queued := api.Detail{Download: api.Download{ID: "beef000000000005", Name: "c.zip", State: api.StateQueued, Want: api.WantRun, TotalBytes: -1, ETASeconds: -1}}
 	paused := running
 	paused.ID, paused.State, paused.Want = "dddd000000000004", api.StatePaused, api.WantPause
 	tests := []struct {
@@ -397,14 +399,15 @@ func TestRemoveKeepsWhatIsNotFinished(t *testing.T) {
 		want run
 	}{
 		{"remove 3f2a", run{1, "", "tributaryctl: debian.iso is not finished, and the 620 MB it has would be deleted: give --discard for that; pause keeps it\n"}},
-		{"remove --all", run{1, "", "tributaryctl: 2 downloads are not finished, and what they have would be deleted: give --discard for that, or --finished to leave them alone\n"}},
+		{"remove beef", run{1, "", "tributaryctl: c.zip is not finished: give --discard to drop it all the same; pause keeps it for later\n"}},
+		{"remove --all", run{1, "", "tributaryctl: 3 downloads are not finished, and what they have would be deleted: give --discard for that, or --finished to leave them alone\n"}},
 		{"remove 3f2a --discard", run{0, "discarded 3f2a000000000001  debian.iso\n", ""}},
 		{"remove 3f2b", run{0, "removed 3f2b000000000002  a.zip\n", ""}},
 		{"remove --finished --json", run{0, `{"id":"3f2b000000000002","done":"removed"}` + "\n", ""}},
 		{"cancel 3f2a", run{0, "cancelled 3f2a000000000001  debian.iso\n", ""}},
 	}
 	for _, tt := range tests {
-		got := ctl(t, localapitest.NewFake(running, complete, failed, paused), strings.Fields(tt.line)...)
+		got := ctl(t, localapitest.NewFake(running, complete, failed, paused, queued), strings.Fields(tt.line)...)
 		if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(run{})); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.line, diff)
 		}

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"time"
@@ -50,7 +51,11 @@ func connection(s api.ControlStatus) string {
 		return s.Detail
 	}
 	parts := strings.Split(s.Detail, ": ")
-	return "not connected: " + parts[len(parts)-1] + "; \"tributaryctl doctor\" says more"
+	last := parts[len(parts)-1]
+	if _, reason, ok := strings.Cut(last, "reason = "); ok { // of a WebSocket that the other side closed
+		last = cmp.Or(strings.Trim(reason, `"`), last)
+	}
+	return "not connected: " + last + "; \"tributaryctl doctor\" says more"
 }
 
 // notYet is what the service says of a control plane before the first attempt has ended.
