@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -264,6 +265,8 @@ func TestExitCodes(t *testing.T) {
 		{"publish --data DIR --mirror http://x/ x", exitUsage},
 		{"publish --data DIR --policy POLICY x", exitError},
 		{"publish --data DIR none", exitError},
+		{"list", exitUsage},
+		{"list --data DIR extra", exitUsage},
 		{"report", exitUsage},
 		{"report --data DIR --format pdf", exitUsage},
 		{"report --data DIR/none", exitError},
@@ -291,6 +294,45 @@ func TestTheEndOfAnOffer(t *testing.T) {
 		if (err == nil) != (tt.says == "") || err != nil && err.Error() != tt.says || err == nil && end.IsZero() != (tt.text == "") {
 			t.Errorf("parseEnd(%q) = %v, %v; want %q", tt.text, end, err, tt.says)
 		}
+	}
+}
+
+func TestListShowsWhatIsOffered(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	if out, exit := command(t, "list", "--data", data); exit != exitError || out != "" {
+		t.Errorf("list of no folder: exit code %d, %q", exit, out)
+	}
+	s := startServer(t, data)
+	if out, exit := command(t, "list", "--data", data); exit != exitDone || out != "Nothing has been published.\n" {
+		t.Errorf("list: exit code %d, %q", exit, out)
+	}
+	file := filepath.Join(t.TempDir(), "film.bin")
+	for i, more := range [][]string{nil, {"--not-after", "2100-01-31T00:00:00Z"}} {
+		if err := os.WriteFile(file, bytes.Repeat([]byte{byte(i)}, 1000+i), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, exit := command(t, append([]string{"publish", "--data", data, file}, more...)...); exit != exitDone {
+			t.Fatalf("publish: exit code %d", exit)
+		}
+	}
+	out, exit := command(t, "list", "--data", data, "--json")
+	states := map[string]listed{}
+	for line := range strings.Lines(out) {
+		var l listed
+		if err := json.Unmarshal([]byte(line), &l); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		states[l.State] = l
+	}
+	if old, now := states[stateReplaced], states[stateOffered]; exit != exitDone || len(states) != 2 || old.Size != 1000 || now.Size != 1001 || now.URL != s.Edge+"/film.bin" {
+		t.Errorf("list: exit code %d, %s", exit, out)
+	}
+	later, err := listObjects(data, time.Date(2101, 1, 1, 0, 0, 0, 0, time.UTC))
+	if err != nil || !slices.ContainsFunc(later, func(l listed) bool { return l.State == stateEnded && l.Size == 1001 }) {
+		t.Errorf("after its end: %+v, %v", later, err)
+	}
+	if out, _ := command(t, "list", "--data", data); !strings.Contains(out, "  1001   ") || !strings.Contains(out, "2100-01-31T00:00:00Z  offered") {
+		t.Errorf("list prints %q", out)
 	}
 }
 
