@@ -36,6 +36,7 @@ var borders = []struct {
 	{"app/desktop", []string{"engine/internal/", "engine/localapi"}, "window and tray know the service only through the local API", false},
 	{"app/config", []string{"app/", "engine/client", "engine/internal/", "engine/localapi", "control", "ui"},
 		"configuration is read before anything of ours exists", false},
+	{"app/manners", []string{"app/", "engine", "control", "ui"}, "manners belong to no program", false},
 	{"app/fleet", []string{"engine/internal/", "engine/localapi", "control", "ui"}, "what is shown of the programs is shown of the real thing", false},
 	{"app/scenario", []string{"app/arena", "app/fleet", "engine", "control", "ui", "os/exec", "net"},
 		"a scenario is data and arithmetic", false},
@@ -82,7 +83,7 @@ var doors = []struct {
 	{"github.com/kardianos/service", []string{"app/service"}, "its defects are put right in one place"},
 	{"github.com/coder/websocket", []string{"engine/internal/session", "control/internal/node", "control", "control/load"}, "a WebSocket is how a session travels, and nothing else"},
 	{"github.com/oschwald/maxminddb-golang/", []string{"control/internal/selection", "control/internal/serve"}, "networks are looked up where peers are chosen"},
-	{"github.com/spf13/", []string{"app/tributaryctl", "app/tributaryd", "app/manual", "control"}, "only command lines parse words"},
+	{"github.com/spf13/", []string{"app/tributaryctl", "app/tributaryd", "app/manual", "app/manners", "control"}, "only command lines parse words"},
 	{"fyne.io/", []string{"ui", "app/desktop", "app/tributary", "app/tributary-tray"}, "only the window and the tray need a display"},
 }
 

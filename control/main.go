@@ -13,6 +13,9 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/tributary-dl/tributary/app/config"
+	"github.com/tributary-dl/tributary/app/manners"
 )
 
 // Exit codes; scripts rely on them.
@@ -50,6 +53,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 // usageError is a mistake on the command line.
 type usageError struct{ error }
 
+func usage(err error) error { return usageError{err} }
+
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "tributary-control",
@@ -67,8 +72,9 @@ Exit status: 0 if all went well, 1 after an error, 2 for a wrong command line.`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newServe(), newPublish(), newReport(), newKeys())
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
+	root.AddCommand(newServe(), newPublish(), newList(), newReport(), newKeys())
+	manners.Teach(root, config.Version(), usage)
 	return root
 }
 

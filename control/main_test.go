@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -241,6 +242,11 @@ func TestExitCodes(t *testing.T) {
 		{"--help", exitDone},
 		{"serve --help", exitDone},
 		{"bogus", exitUsage},
+		{"version", exitDone},
+		{"--version", exitDone},
+		{"help bogus", exitUsage},
+		{"completion bash", exitDone},
+		{"completion tcsh", exitUsage},
 		{"serve", exitUsage},
 		{"serve --data DIR", exitUsage},
 		{"serve --data DIR --listen :1 extra", exitUsage},
@@ -248,11 +254,19 @@ func TestExitCodes(t *testing.T) {
 		{"serve --data DIR --listen :1 --edge-rate fast", exitUsage},
 		{"serve --data DIR --listen :1 --edge-rate -1", exitUsage},
 		{"serve --data DIR --listen :1 --log-level loud", exitUsage},
-		{"serve --data DIR --listen nonsense", exitError},
+		{"serve --data DIR --listen nonsense", exitUsage},
+		{"serve --data DIR --listen :99999", exitUsage},
+		{"serve --data DIR --listen :1 --stun nonsense", exitUsage},
+		{"serve --data DIR --listen 192.0.2.1:1", exitError}, // not ours
 		{"publish --data DIR", exitUsage},
 		{"publish --data DIR --not-after soon x", exitUsage},
+		{"publish --data DIR --not-after 2020-01-31T00:00:00Z x", exitUsage},
+		{"publish --data DIR --piece-length 1000 x", exitUsage},
+		{"publish --data DIR --mirror http://x/ x", exitUsage},
 		{"publish --data DIR --policy POLICY x", exitError},
 		{"publish --data DIR none", exitError},
+		{"list", exitUsage},
+		{"list --data DIR extra", exitUsage},
 		{"report", exitUsage},
 		{"report --data DIR --format pdf", exitUsage},
 		{"report --data DIR/none", exitError},
@@ -261,6 +275,78 @@ func TestExitCodes(t *testing.T) {
 		args := strings.Fields(strings.NewReplacer("DIR", data, "POLICY", policy).Replace(test.args))
 		if _, exit := command(t, args...); exit != test.exit {
 			t.Errorf("tributary-control %s: exit code %d; want %d", test.args, exit, test.exit)
+		}
+	}
+}
+
+func TestTheEndOfAnOffer(t *testing.T) {
+	now := time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
+	tests := []struct{ text, says string }{
+		{"", ""},
+		{"2026-01-31T12:00:01Z", ""},
+		{"2026-01-31T13:30:00+01:00", ""},
+		{"tomorrow", `"tomorrow" is not a time; write it as 2027-01-31T12:00:00Z`},
+		{"2026-02-30", `"2026-02-30" is not a time; write it as 2027-01-31T12:00:00Z`},
+		{"2020-12-31T23:59:59Z", "2020-12-31T23:59:59Z is over, so nobody could take the offer; give a time to come, like 2027-01-31T12:00:00Z"},
+	}
+	for _, tt := range tests {
+		end, err := parseEnd(tt.text, now)
+		if (err == nil) != (tt.says == "") || err != nil && err.Error() != tt.says || err == nil && end.IsZero() != (tt.text == "") {
+			t.Errorf("parseEnd(%q) = %v, %v; want %q", tt.text, end, err, tt.says)
+		}
+	}
+}
+
+func TestListShowsWhatIsOffered(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	if out, exit := command(t, "list", "--data", data); exit != exitError || out != "" {
+		t.Errorf("list of no folder: exit code %d, %q", exit, out)
+	}
+	s := startServer(t, data)
+	if out, exit := command(t, "list", "--data", data); exit != exitDone || out != "Nothing has been published.\n" {
+		t.Errorf("list: exit code %d, %q", exit, out)
+	}
+	file := filepath.Join(t.TempDir(), "film.bin")
+	for i, more := range [][]string{nil, {"--not-after", "2100-01-31T00:00:00Z"}} {
+		if err := os.WriteFile(file, bytes.Repeat([]byte{byte(i)}, 1000+i), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, exit := command(t, append([]string{"publish", "--data", data, file}, more...)...); exit != exitDone {
+			t.Fatalf("publish: exit code %d", exit)
+		}
+	}
+	out, exit := command(t, "list", "--data", data, "--json")
+	states := map[string]listed{}
+	for line := range strings.Lines(out) {
+		var l listed
+		if err := json.Unmarshal([]byte(line), &l); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		states[l.State] = l
+	}
+	if old, now := states[stateReplaced], states[stateOffered]; exit != exitDone || len(states) != 2 || old.Size != 1000 || now.Size != 1001 || now.URL != s.Edge+"/film.bin" {
+		t.Errorf("list: exit code %d, %s", exit, out)
+	}
+	later, err := listObjects(data, time.Date(2101, 1, 1, 0, 0, 0, 0, time.UTC))
+	if err != nil || !slices.ContainsFunc(later, func(l listed) bool { return l.State == stateEnded && l.Size == 1001 }) {
+		t.Errorf("after its end: %+v, %v", later, err)
+	}
+	if out, _ := command(t, "list", "--data", data); !strings.Contains(out, "  1001   ") || !strings.Contains(out, "2100-01-31T00:00:00Z  offered") {
+		t.Errorf("list prints %q", out)
+	}
+}
+
+// A time to come is taken, and what is wrong with a flag is said with its name.
+func TestPublishNamesTheFlag(t *testing.T) {
+	for args, says := range map[string]string{
+		"--piece-length 1000 x":        "--piece-length: 1000 is not a power of two from 16384 (16 KiB) to 16777216 (16 MiB)",
+		"--mirror http://x.example/ x": `--mirror: "http://x.example/" is not an absolute https URL`,
+		"--not-after never x":          `--not-after: "never" is not a time; write it as `,
+	} {
+		var out, problems bytes.Buffer
+		words := append([]string{"publish", "--data", t.TempDir()}, strings.Fields(args)...)
+		if exit := run(t.Context(), words, &out, &problems); exit != exitUsage || !strings.HasPrefix(problems.String(), "tributary-control: "+says) {
+			t.Errorf("publish %s: exit code %d, %q; want %q", args, exit, problems.String(), says)
 		}
 	}
 }

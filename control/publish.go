@@ -41,13 +41,19 @@ on the edge. uploads_per_object limits how many full copies one client sends.`,
   tributary-control publish --data /srv/tributary --mirror https://mirror.example.net/pub/ image.iso`,
 		Args: usageArgs(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, files []string) (err error) {
+			if options.NotAfter, err = parseEnd(notAfter, time.Now()); err != nil {
+				return usage(fmt.Errorf("--not-after: %w", err))
+			}
+			if err := publish.CheckPieceLength(options.PieceLength); err != nil {
+				return usage(fmt.Errorf("--piece-length: %w", err))
+			}
+			for _, mirror := range mirrors {
+				if err := publish.CheckMirror(mirror); err != nil {
+					return usage(fmt.Errorf("--mirror: %w", err))
+				}
+			}
 			if options.Policy, err = readPolicy(policyFile); err != nil {
 				return err
-			}
-			if notAfter != "" {
-				if options.NotAfter, err = time.Parse(time.RFC3339, notAfter); err != nil {
-					return usageError{fmt.Errorf("--not-after: %w", err)}
-				}
 			}
 			for _, file := range files {
 				options.Mirrors = mirrorsOf(mirrors, file)
@@ -68,6 +74,22 @@ on the edge. uploads_per_object limits how many full copies one client sends.`,
 	f.Int64Var(&options.PieceLength, "piece-length", 0, "BYTES of a piece, a power of two from 16 KiB to 16 MiB (default: by the size of the file)")
 	f.StringVar(&notAfter, "not-after", "", "TIME at which the offer ends, as in 2030-12-31T23:59:59Z")
 	return cmd
+}
+
+// parseEnd reads the time at which an offer ends; "" is none.
+func parseEnd(text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	end, err := time.Parse(time.RFC3339, text)
+	example := now.UTC().AddDate(1, 0, 0).Format("2006-01-02T15:04:05Z")
+	if err != nil {
+		return end, fmt.Errorf("%q is not a time; write it as %s", text, example)
+	}
+	if !end.After(now) {
+		return end, fmt.Errorf("%s is over, so nobody could take the offer; give a time to come, like %s", text, example)
+	}
+	return end, nil
 }
 
 // readPolicy reads a policy file. A field that is not known is an error: a policy that is only half

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 
 	"github.com/spf13/cobra"
 
@@ -21,8 +22,9 @@ func newServe() *cobra.Command {
 STUN server and the ledger. All of it needs one TCP port and two UDP ports.
 
 Unless a certificate is given, the program makes a certificate authority of its
-own in DIR and signs one for the advertised host. Clients must then be told to
-trust DIR/ca.pem; use this for development and in closed networks.
+own in DIR and signs one for the advertised host. Nobody trusts it until told to:
+start their service with "tributaryd run --ca DIR/ca.pem"; browsers and curl need the
+same file. Use this for development and in closed networks.
 
 When clients may come, one line of JSON is printed:
   {"control":"https://HOST:PORT","edge":"https://HOST:PORT","stun":"HOST:PORT"}
@@ -47,6 +49,10 @@ publish and report may run on the same DIR meanwhile.`,
 				return usageError{errors.New("--listen is required")}
 			case (cfg.CertFile == "") != (cfg.KeyFile == ""):
 				return usageError{errors.New("--cert and --key go together")}
+			case !isHostPort(cfg.Listen):
+				return usage(fmt.Errorf("--listen: %q is not ADDR:PORT, like :443 or 127.0.0.1:0", cfg.Listen))
+			case cfg.STUN != "" && !isHostPort(cfg.STUN):
+				return usage(fmt.Errorf("--stun: %q is not ADDR:PORT, like :3478", cfg.STUN))
 			case cfg.EdgeRate < 0:
 				return usageError{errors.New("--edge-rate must not be negative")}
 			case threshold.UnmarshalText([]byte(level)) != nil:
@@ -69,4 +75,14 @@ publish and report may run on the same DIR meanwhile.`,
 	f.StringArrayVar(&cfg.Geo, "geo", nil, "FILE in MaxMind format that names networks or countries; may be repeated")
 	f.StringVar(&level, "log-level", "info", "debug, info, warn or error")
 	return cmd
+}
+
+// isHostPort says whether text could be where to listen.
+func isHostPort(text string) bool {
+	_, port, err := net.SplitHostPort(text)
+	if err != nil || port == "" {
+		return false
+	}
+	_, err = net.LookupPort("tcp", port) // a number, or a name like https
+	return err == nil
 }

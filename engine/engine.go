@@ -388,7 +388,8 @@ func (e *Engine) check(r *api.AddRequest) (err error) {
 	if r.RateLimit < 0 {
 		return errors.New("the rate limit is negative")
 	}
-	return nil
+	_, err = api.SettingsPatch{Proxy: &r.Proxy}.Check() // it takes what the setting takes
+	return err
 }
 
 // newID returns 16 hex digits, unique enough for one person's downloads and short enough to type a part of.

@@ -47,7 +47,7 @@ func TestBadRequestsGetASentenceAndChangeNothing(t *testing.T) {
 		{}, {URL: "file:///etc/passwd"}, {URL: "javascript:alert(1)"}, {URL: "ftp://example.com/x"}, {URL: "http://"},
 		{URL: "https://example.com/x", Dir: "relative"}, {URL: "https://example.com/x", Out: "../x"},
 		{URL: "https://example.com/x", Out: "con.txt"}, {URL: "https://example.com/x", Checksum: "nonsense"},
-		{URL: "https://example.com/x", RateLimit: -1}, {URL: "https://example.com/x", Mirrors: []string{"data:,x"}},
+		{URL: "https://example.com/x", RateLimit: -1}, {URL: "https://example.com/x", Proxy: "foo"}, {URL: "https://example.com/x", Mirrors: []string{"data:,x"}},
 		{URL: strings.Repeat("x", 1<<20)},
 	} {
 		if d, err := e.Add(t.Context(), r); api.CodeOf(err) != api.ErrInvalid || err.Error() == "" {
@@ -128,6 +128,33 @@ func TestWhatWasSaidSurvivesARestart(t *testing.T) {
 	e.Close(t.Context())
 	if e = open(t, data, Policy{}); len(e.List()) != 0 {
 		t.Error("a removed download came back")
+	}
+}
+
+// What the user takes back is decided by the administrator again, or by the default; all of a change holds, or nothing.
+func TestSettingsAreTakenBack(t *testing.T) {
+	e, err := Open(t.Context(), Config{DataDir: t.TempDir(), NoPeers: true, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Policy: Policy{Settings: api.SettingsPatch{MaxActive: new(7), Sharing: new(api.SharingOff)}, Locked: map[string]bool{"sharing": true},
+			Origin: map[string]string{"max_active": "p.json:1", "sharing": "p.json:1"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { e.Close(t.Context()) })
+	home := e.Settings().Dir
+	if _, err := e.SetSettings(t.Context(), api.SettingsPatch{MaxActive: new(3), Connections: new(4), Dir: new(t.TempDir())}); err != nil {
+		t.Fatal(err)
+	}
+	for _, reset := range [][]string{{"max_active", "sharing"}, {"max_active", "colour"}} {
+		if _, err := e.SetSettings(t.Context(), api.SettingsPatch{}, reset...); err == nil || e.Settings().MaxActive != 3 {
+			t.Errorf("taking back %v: %v, max_active is %d", reset, err, e.Settings().MaxActive)
+		}
+	}
+	s, err := e.SetSettings(t.Context(), api.SettingsPatch{Connections: new(5)}, "max_active", "dir")
+	if err != nil || s.MaxActive != 7 || s.Dir != home || s.Connections != 5 {
+		t.Errorf("SetSettings() = %+v, %v; want 7 active ones, 5 connections and %s", s, err, home)
+	}
+	if got := explained(t, e, "max_active"); got.Origin != "p.json:1" {
+		t.Errorf("max_active is %+v; want it from the administrator", got)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 
@@ -83,18 +84,18 @@ func defaultDir() string {
 	return filepath.Join(home, "Downloads")
 }
 
-// SetSettings changes the settings whose fields are present; all of them or, with an error, none. Once they are written
-// they reach every download, whether the caller waits or not.
-func (e *Engine) SetSettings(_ context.Context, p api.SettingsPatch) (api.Settings, error) {
-	s, err := e.changeSettings(p)
+// SetSettings changes the settings whose fields are present, and takes back what the user has said of those in reset; all
+// of them or, with an error, none. Once they are written they reach every download, whether the caller waits or not.
+func (e *Engine) SetSettings(_ context.Context, p api.SettingsPatch, reset ...string) (api.Settings, error) {
+	s, err := e.changeSettings(p, reset)
 	if err == nil {
 		e.tellDownloads()
 	}
 	return s, err
 }
 
-func (e *Engine) changeSettings(p api.SettingsPatch) (api.Settings, error) {
-	if _, err := p.Check(); err != nil {
+func (e *Engine) changeSettings(p api.SettingsPatch, reset []string) (api.Settings, error) {
+	if _, err := (api.SettingsChange{SettingsPatch: p, Reset: reset}).Check(); err != nil {
 		return api.Settings{}, err
 	}
 	e.changing.Lock()
@@ -111,11 +112,11 @@ func (e *Engine) changeSettings(p api.SettingsPatch) (api.Settings, error) {
 	merged := e.settings
 	to, from := reflect.ValueOf(&merged).Elem(), reflect.ValueOf(p)
 	for i := range from.NumField() {
-		f := from.Field(i)
-		if f.IsNil() {
+		f, name := from.Field(i), settingName(i)
+		if f.IsNil() && !slices.Contains(reset, name) {
 			continue
 		}
-		if name := settingName(i); e.policy.Locked[name] {
+		if e.policy.Locked[name] {
 			e.mu.Unlock()
 			return api.Settings{}, &api.Error{Code: api.ErrDenied,
 				Message: fmt.Sprintf("%s is locked by the administrator (%s)", name, e.policy.Origin[name])}

@@ -251,7 +251,7 @@ var Phrases = map[string]string{
 	SayFileTouched: "Another program has changed or deleted the unfinished file.",
 	SayInternal:    "Something unexpected went wrong: {{.detail}}.",
 
-	DoAuthority:       "If this is your own server, tell Tributary the certificate of its authority.",
+	DoAuthority:       "If this is your own server, start the service with the certificate of its authority: tributaryd run --ca FILE.",
 	DoClock:           "Check this computer's clock; otherwise only the owner of the server can mend it.",
 	DoAddress:         "Check the address.",
 	DoRoots:           "Install the package ca-certificates.",

@@ -23,6 +23,8 @@ func TestPhraseInEnglish(t *testing.T) {
 		{api.Say(api.SayComplete, "edge_bytes", "1500000", "peer_bytes", "999"), "Complete: 1.5 MB from the edge, 999 B from peers"},
 		{api.Say(api.SayWhyLimit, "rate", "20000000"), "Your limit of 20.0 MB/s."},
 		{api.Say(api.SayNotFound, "host", "{{.host}}{{.of}}"), "{{.host}}{{.of}} has no such file."}, // hostile: put in once
+		// Whoever tries a server of their own learns which flag it takes.
+		{api.Phrase{Code: api.DoAuthority}, "If this is your own server, start the service with the certificate of its authority: tributaryd run --ca FILE."},
 		{api.Phrase{Code: "of a later version"}, "of a later version"},
 	}
 	for _, tt := range tests {

@@ -55,6 +55,13 @@ type SettingsPatch struct {
 	Proxy            *string  `json:"proxy,omitempty"`
 }
 
+// SettingsChange is a patch that can also take choices back.
+type SettingsChange struct {
+	SettingsPatch
+	// Reset names settings about which the user says nothing any more: the administrator's value holds, or the default.
+	Reset []string `json:"reset,omitempty"`
+}
+
 // Effective is one setting with the value in force and who set it.
 type Effective struct {
 	Name   string `json:"name"`

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"reflect"
 	"regexp"
+	"strings"
 )
 
 // Bounds of the settings that count something. A value outside them is a slip, not a wish.
@@ -44,6 +46,34 @@ func (p SettingsPatch) Check() (field string, err error) {
 		}
 	}
 	return "", nil
+}
+
+// Check is that of the patch, and refuses to take back what does not exist or is set in the same breath.
+func (c SettingsChange) Check() (field string, err error) {
+	if field, err := c.SettingsPatch.Check(); err != nil {
+		return field, err
+	}
+	patch := reflect.ValueOf(c.SettingsPatch)
+	for _, name := range c.Reset {
+		i := settingOf(patch.Type(), name)
+		switch {
+		case i < 0:
+			return name, &Error{Code: ErrInvalid, Message: fmt.Sprintf("there is no setting %q", name)}
+		case !patch.Field(i).IsNil():
+			return name, &Error{Code: ErrInvalid, Message: name + ": it is both set and taken back"}
+		}
+	}
+	return "", nil
+}
+
+// settingOf returns the index of the field with a JSON name, -1 if there is none.
+func settingOf(patch reflect.Type, name string) int {
+	for i := range patch.NumField() {
+		if json, _, _ := strings.Cut(patch.Field(i).Tag.Get("json"), ","); json == name {
+			return i
+		}
+	}
+	return -1
 }
 
 func ifPresent[T any](value *T, fault func(T) string) string {

@@ -47,3 +47,22 @@ func TestSettingsPatchCheck(t *testing.T) {
 		})
 	}
 }
+
+func TestSettingsChangeCheck(t *testing.T) {
+	tests := []struct {
+		change api.SettingsChange
+		field  string // "": usable
+	}{
+		{api.SettingsChange{Reset: []string{"dir", "share_vpn"}}, ""},
+		{api.SettingsChange{SettingsPatch: api.SettingsPatch{MaxActive: new(3)}, Reset: []string{"dir"}}, ""},
+		{api.SettingsChange{SettingsPatch: api.SettingsPatch{MaxActive: new(0)}, Reset: []string{"dir"}}, "max_active"},
+		{api.SettingsChange{SettingsPatch: api.SettingsPatch{MaxActive: new(3)}, Reset: []string{"max_active"}}, "max_active"},
+		{api.SettingsChange{Reset: []string{"colour"}}, "colour"},
+	}
+	for _, tt := range tests {
+		field, err := tt.change.Check()
+		if field != tt.field || (err == nil) != (tt.field == "") || err != nil && api.CodeOf(err) != api.ErrInvalid {
+			t.Errorf("Check(%+v) = %q, %v; want field %q", tt.change, field, err, tt.field)
+		}
+	}
+}

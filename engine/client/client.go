@@ -109,7 +109,12 @@ func (c *Client) Settings(ctx context.Context) (api.Settings, error) {
 
 // SetSettings changes the settings that are present in p, all or none, and returns those in force.
 func (c *Client) SetSettings(ctx context.Context, p api.SettingsPatch) (api.Settings, error) {
-	return call[api.Settings](ctx, c, patch, "/v1/settings", p)
+	return c.ChangeSettings(ctx, api.SettingsChange{SettingsPatch: p})
+}
+
+// ChangeSettings is SetSettings that can also take choices back.
+func (c *Client) ChangeSettings(ctx context.Context, change api.SettingsChange) (api.Settings, error) {
+	return call[api.Settings](ctx, c, patch, "/v1/settings", change)
 }
 
 // Policy returns each setting with the value in force and who set it.

@@ -17,7 +17,7 @@
 //	GET    /v1/watch[?every=2s]          one api.Event a line (NDJSON), without end; changes at most so often
 //	GET    /v1/status
 //	GET    /v1/settings
-//	PATCH  /v1/settings                  api.SettingsPatch; answers the new api.Settings
+//	PATCH  /v1/settings                  api.SettingsChange; answers the new api.Settings
 //	GET    /v1/policy                    api.Effective of each setting
 //	POST   /v1/policy/reload             read the administrator's policy anew
 //	GET    /v1/sharing

@@ -59,6 +59,10 @@ func TestEveryCallReachesTheService(t *testing.T) {
 		record("Downloads", len(list), err, 2)
 		settings, err := c.SetSettings(ctx, api.SettingsPatch{MaxActive: new(3)})
 		record("SetSettings", settings.MaxActive, err, 3)
+		settings, err = c.ChangeSettings(ctx, api.SettingsChange{SettingsPatch: api.SettingsPatch{Connections: new(2)}, Reset: []string{"max_active"}})
+		record("ChangeSettings", settings.MaxActive, err, 5)
+		settings, err = c.SetSettings(ctx, api.SettingsPatch{MaxActive: new(3)})
+		record("SetSettings again", settings.MaxActive, err, 3)
 		settings, err = c.Settings(ctx)
 		record("Settings", settings.MaxActive, err, 3)
 		policy, err := c.Policy(ctx)
@@ -87,7 +91,7 @@ func TestEveryCallReachesTheService(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("answers (-want +got):\n%s", diff)
 		}
-		wantCalls := []string{"add https://a.example/f", "set", "reload policy", "pause d1", "resume d1", "move to -2 d1", "forget c0ffee", "cancel d1", "delete d2"}
+		wantCalls := []string{"add https://a.example/f", "set", "set", "set", "reload policy", "pause d1", "resume d1", "move to -2 d1", "forget c0ffee", "cancel d1", "delete d2"}
 		if diff := cmp.Diff(wantCalls, fake.Calls()); diff != "" {
 			t.Errorf("calls (-want +got):\n%s", diff)
 		}

@@ -38,7 +38,9 @@ type Service interface {
 	Move(ctx context.Context, id string, priority int) error
 
 	Settings() api.Settings
-	SetSettings(ctx context.Context, patch api.SettingsPatch) (api.Settings, error)
+	// SetSettings changes what is present in patch and takes back what the user has said of the settings in reset, all of
+	// it or nothing.
+	SetSettings(ctx context.Context, patch api.SettingsPatch, reset ...string) (api.Settings, error)
 	// Effective lists each setting with the value in force and who set it.
 	Effective() []api.Effective
 	// ReloadPolicy reads anew what an administrator has decided. On an error the last good policy holds.

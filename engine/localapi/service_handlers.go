@@ -22,11 +22,11 @@ func (s *Server) settings(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *Server) setSettings(w http.ResponseWriter, r *http.Request) {
-	var patch api.SettingsPatch
-	if !decode(w, r, &patch) {
+	var change api.SettingsChange
+	if !decode(w, r, &change) {
 		return
 	}
-	settings, err := s.service.SetSettings(r.Context(), patch)
+	settings, err := s.service.SetSettings(r.Context(), change.SettingsPatch, change.Reset...)
 	if err != nil {
 		s.writeError(w, r, err)
 		return

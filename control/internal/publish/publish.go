@@ -103,6 +103,17 @@ func publish(ctx context.Context, dataDir, file string, opts Options) (Object, e
 	return o, giveName(dataDir, o)
 }
 
+// CheckMirror says what is wrong with the URL of a mirror.
+func CheckMirror(mirror string) error { return checkURL(mirror) }
+
+// CheckPieceLength says what is wrong with a length of pieces; 0 lets Publish choose.
+func CheckPieceLength(n int64) error {
+	if n != 0 && (n < minPieceLength || n > maxPieceLength || n&(n-1) != 0) {
+		return fmt.Errorf("%d is not a power of two from 16384 (16 KiB) to 16777216 (16 MiB)", n)
+	}
+	return nil
+}
+
 func (opts Options) check() error {
 	if p := opts.Policy; p.Mode != protocol.ModeSpeed && p.Mode != protocol.ModeOffload {
 		return fmt.Errorf("the policy's mode %q is neither %q nor %q", p.Mode, protocol.ModeSpeed, protocol.ModeOffload)
@@ -122,8 +133,8 @@ func (opts Options) check() error {
 			return fmt.Errorf("mirror: %w", err)
 		}
 	}
-	if n := opts.PieceLength; n != 0 && (n < minPieceLength || n > maxPieceLength || n&(n-1) != 0) {
-		return fmt.Errorf("the piece length %d is not a power of two from 16 KiB to 16 MiB", n)
+	if err := CheckPieceLength(opts.PieceLength); err != nil {
+		return fmt.Errorf("the piece length %w", err)
 	}
 	return opts.Site.check()
 }

@@ -1,4 +1,4 @@
-// Package bytesize reads numbers of bytes as people write them, alike in the command line, the window and the advice for
+// Package bytesize reads and writes numbers of bytes as people do, alike in the command line, the window and the advice for
 // administrators. It must never depend on a language or on anything of ours.
 package bytesize
 
@@ -41,4 +41,20 @@ func Parse(text string) (int64, error) {
 		return 0, fmt.Errorf("%q is less than one byte", text)
 	}
 	return int64(math.Round(n)), nil
+}
+
+// Format writes a number of bytes so that Parse reads the very same: with the unit that makes it shortest, "50Gi" or
+// "1.5M", and without one where it would have to be rounded.
+func Format(n int64) string {
+	best := strconv.FormatInt(n, 10) + " " // a unit is easier to read than as many digits
+	for _, unit := range []string{"K", "M", "G", "T", "Ki", "Mi", "Gi", "Ti"} {
+		text := strconv.FormatFloat(float64(n)/units[strings.ToLower(unit)], 'f', -1, 64)
+		if _, decimals, _ := strings.Cut(text, "."); len(decimals) > 2 || len(text+unit) >= len(best) {
+			continue
+		}
+		if back, err := Parse(text + unit); err == nil && back == n {
+			best = text + unit
+		}
+	}
+	return strings.TrimSpace(best)
 }

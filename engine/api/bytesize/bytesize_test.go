@@ -20,6 +20,30 @@ func TestParse(t *testing.T) {
 	}
 }
 
+func TestFormat(t *testing.T) {
+	for n, want := range map[int64]string{0: "0", 1: "1", 999: "999", 1000: "1K", 1024: "1Ki", 1500: "1.5K", 1_500_000: "1.5M", 10e6: "10M", 65536: "64Ki",
+		50 << 30: "50Gi", 123_456: "123456", 100e9: "100G", 3 << 40: "3Ti", 1<<63 - 1: "9223372036854775807"} {
+		if got := Format(n); got != want {
+			t.Errorf("Format(%d) = %q; want %q", n, got, want)
+		}
+	}
+}
+
+// Whatever is written is read back as it was.
+func FuzzFormat(f *testing.F) {
+	f.Add(int64(0))
+	f.Add(int64(1<<63 - 1))
+	f.Add(int64(5_497_558_138_880))
+	f.Fuzz(func(t *testing.T, n int64) {
+		if n < 0 {
+			return
+		}
+		if back, err := Parse(Format(n)); back != n || err != nil {
+			t.Errorf("Parse(%q) = %d, %v; want %d", Format(n), back, err, n)
+		}
+	})
+}
+
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{"500K", "1.5 GiB/s", "-1", "9223372036854775807", "..", "\xff"} {
 		f.Add(seed)

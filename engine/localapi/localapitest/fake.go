@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"iter"
 	"os"
+	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -202,29 +204,29 @@ func (f *Fake) Settings() api.Settings {
 	return f.settings
 }
 
-// SetSettings takes the fields that the tests of clients change.
-func (f *Fake) SetSettings(_ context.Context, p api.SettingsPatch) (api.Settings, error) {
+// SetSettings takes what is present in p, and the defaults of what is in reset.
+func (f *Fake) SetSettings(_ context.Context, p api.SettingsPatch, reset ...string) (api.Settings, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.refuse != nil {
 		return api.Settings{}, f.refuse
 	}
-	if _, err := p.Check(); err != nil {
+	if _, err := (api.SettingsChange{SettingsPatch: p, Reset: reset}).Check(); err != nil {
 		return api.Settings{}, err
 	}
-	set(&f.settings.Dir, p.Dir)
-	set(&f.settings.Sharing, p.Sharing)
-	set(&f.settings.DownloadLimit, p.DownloadLimit)
-	set(&f.settings.UploadLimit, p.UploadLimit)
-	set(&f.settings.MaxActive, p.MaxActive)
+	to, from, defaults := reflect.ValueOf(&f.settings).Elem(), reflect.ValueOf(p), reflect.ValueOf(api.DefaultSettings())
+	for i := range from.NumField() {
+		field := from.Type().Field(i)
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		switch {
+		case !from.Field(i).IsNil():
+			to.FieldByName(field.Name).Set(from.Field(i).Elem())
+		case slices.Contains(reset, name):
+			to.FieldByName(field.Name).Set(defaults.FieldByName(field.Name))
+		}
+	}
 	f.recordLocked("set")
 	return f.settings, nil
-}
-
-func set[T any](field *T, value *T) {
-	if value != nil {
-		*field = *value
-	}
 }
 
 // Effective returns Policy.

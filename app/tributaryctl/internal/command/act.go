@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tributary-dl/tributary/app/tributaryctl/internal/progress"
 	"github.com/tributary-dl/tributary/engine/api"
 )
 
@@ -15,6 +16,10 @@ type action struct {
 	verb, done string // "pause", "paused"
 	apply      func(ctx context.Context, id string) error
 	concerns   func(api.Download) bool // which ones --all means
+	// refuses says why none of the chosen ones is acted upon; nil: there is never a reason.
+	refuses func(chosen []api.Download) error
+	// did is what happened to one, if that is not always the same; nil: done.
+	did func(api.Download) string
 }
 
 // done is what --json prints of a command that was carried out.
@@ -48,14 +53,78 @@ func (a *app) cancelCommand() *cobra.Command {
 }
 
 func (a *app) removeCommand() *cobra.Command {
-	var deleteFile bool
-	c := a.actionCommand(action{
+	var deleteFile, discard, finished bool
+	act := action{
 		verb: "remove", done: "removed",
 		apply:    func(ctx context.Context, id string) error { return a.client.Remove(ctx, id, deleteFile) },
-		concerns: func(api.Download) bool { return true },
-	}, "Take downloads off the list; finished files stay", "\n  tributaryctl remove 3f2a --file")
+		concerns: func(d api.Download) bool { return !finished || d.State == api.StateComplete },
+		refuses: func(chosen []api.Download) error {
+			if discard {
+				return nil
+			}
+			return wouldDiscard(chosen)
+		},
+		did: func(d api.Download) string {
+			if unfinished(d) {
+				return "discarded"
+			}
+			return "removed"
+		},
+	}
+	c := a.actionCommand(act, "Take finished downloads off the list; their files stay", "\n  tributaryctl remove --finished\n  tributaryctl remove 3f2a --file")
+	c.Use = "remove ID... | --finished | --all"
+	c.Long = `remove takes downloads off the list. The files of finished ones stay, unless --file is given. Of
+a download that is not finished nothing can stay: what it has fetched would be deleted, so it
+is only removed with --discard. That is the same as "tributaryctl cancel"; "tributaryctl pause"
+keeps it for later.
+
+--all means every download of the list, and does nothing if one of them is not finished and
+--discard is missing; --finished means the finished ones alone.`
 	c.Flags().BoolVar(&deleteFile, "file", false, "delete the finished file too")
+	c.Flags().BoolVar(&finished, "finished", false, "remove every download that is complete")
+	c.Flags().BoolVar(&discard, "discard", false, "remove unfinished downloads as well, and delete what they have fetched")
+	c.Args = func(c *cobra.Command, ids []string) error {
+		if all, err := c.Flags().GetBool("all"); err != nil || btoi(all)+btoi(finished)+btoi(len(ids) > 0) != 1 {
+			return usagef("remove takes either IDs, --finished or --all")
+		}
+		return nil
+	}
+	c.RunE = func(c *cobra.Command, ids []string) error {
+		return a.act(c.Context(), act, ids, len(ids) == 0)
+	}
 	return c
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// unfinished says whether removing a download loses something: one that failed before its first byte has nothing.
+func unfinished(d api.Download) bool {
+	return d.State != api.StateComplete && (d.State != api.StateFailed || d.VerifiedBytes > 0)
+}
+
+// wouldDiscard refuses to remove downloads that are not finished, and says what else to do.
+func wouldDiscard(chosen []api.Download) error {
+	var open []api.Download
+	for _, d := range chosen {
+		if unfinished(d) {
+			open = append(open, d)
+		}
+	}
+	switch len(open) {
+	case 0:
+		return nil
+	case 1:
+		if open[0].VerifiedBytes == 0 {
+			return fmt.Errorf("%s is not finished: give --discard to drop it all the same; pause keeps it for later", nameOf(open[0]))
+		}
+		return fmt.Errorf("%s is not finished, and the %s it has would be deleted: give --discard for that; pause keeps it", nameOf(open[0]), progress.Bytes(open[0].VerifiedBytes))
+	}
+	return fmt.Errorf("%d downloads are not finished, and what they have would be deleted: give --discard for that, or --finished to leave them alone", len(open))
 }
 
 func (a *app) actionCommand(act action, short, example string) *cobra.Command {
@@ -98,6 +167,11 @@ func (a *app) act(ctx context.Context, act action, words []string, all bool) err
 		}
 		chosen = append(chosen, d)
 	}
+	if act.refuses != nil {
+		if err := act.refuses(chosen); err != nil {
+			return err
+		}
+	}
 	var failed error
 	for _, d := range chosen {
 		if err := act.apply(ctx, d.ID); err != nil {
@@ -108,7 +182,11 @@ func (a *app) act(ctx context.Context, act action, words []string, all bool) err
 			failed = errTold
 			continue
 		}
-		if err := a.printDone(d, act.done); err != nil {
+		what := act.done
+		if act.did != nil {
+			what = act.did(d)
+		}
+		if err := a.printDone(d, what); err != nil {
 			return err
 		}
 	}
@@ -140,6 +218,9 @@ smallest number starts first; those that say nothing have 0.`,
 			d, err := a.resolve(c.Context(), args[0])
 			if err != nil {
 				return err
+			}
+			if d.State == api.StateComplete {
+				return &api.Error{Code: api.ErrConflict, Message: nameOf(d) + " is complete; it has no place in the queue any more"}
 			}
 			if err := a.client.Move(c.Context(), d.ID, int(priority)); err != nil {
 				return err

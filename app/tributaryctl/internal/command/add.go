@@ -31,9 +31,10 @@ func (a *app) addCommand() *cobra.Command {
 		Use:   "add URL|FILE...",
 		Short: "Download something",
 		Long: `add asks the service to download each URL, or what a Metalink (.meta4, .metalink) or a
-torrent with web seeds names: its addresses and checksums are taken over. The download goes on when this program
-ends, and after a restart of the computer; with --wait the program stays until it has
-ended, shows how far it is, and fails if the download failed.
+torrent with web seeds names: its addresses and checksums are taken over. The download
+goes on when this program ends, and after a restart of the computer; with --wait the program
+stays until it has ended, shows how far it is, and fails if the download failed. Ctrl-C ends
+the waiting (exit code 130), not the download.
 
 An existing file is never overwritten: the new one gets another name.`,
 		Example: `  tributaryctl add https://example.org/debian.iso
@@ -53,7 +54,7 @@ An existing file is never overwritten: the new one gets another name.`,
 	f := c.Flags()
 	f.StringVar(&request.Dir, "dir", "", "put the file in this `FOLDER` (default: the setting \"dir\")")
 	f.StringVar(&request.Out, "out", "", "file `NAME` (default: what the server or the URL says)")
-	f.StringVar(&request.Checksum, "checksum", "", "check the whole file, as `sha-256:HEX`")
+	f.StringVar(&request.Checksum, "checksum", "", "check the whole file, as `sha-256:HEX`; also md5, sha-1, sha-512")
 	f.BoolVar(&flags.wait, "wait", false, "wait until the download has ended")
 	f.StringArrayVar(&request.Mirrors, "mirror", nil, "another `URL` of the same bytes (repeatable)")
 	f.StringArrayVar(&flags.headers, "header", nil, "send this `\"NAME: VALUE\"` to the server (repeatable)")
@@ -78,6 +79,17 @@ func (a *app) completeRequest(r *api.AddRequest, flags addFlags) (err error) {
 			return fmt.Errorf("--dir: %w", err)
 		}
 	}
+	if r.Out != "" && filepath.Base(r.Out) != r.Out {
+		return usagef("--out: %q is not the name of a file; --dir says in which folder it is", r.Out)
+	}
+	for _, mirror := range r.Mirrors {
+		if !isAddress(mirror) {
+			return usagef("--mirror: %q is not a complete web address", mirror)
+		}
+	}
+	if err := checkProxy(r.Proxy); err != nil {
+		return err
+	}
 	if flags.limit != "" {
 		if r.RateLimit, err = bytesize.Parse(flags.limit); err != nil {
 			return usagef("--limit: %w", err)
@@ -94,6 +106,20 @@ func (a *app) completeRequest(r *api.AddRequest, flags addFlags) (err error) {
 	r.Cookies = strings.Join(flags.cookies, "; ")
 	r.Password, err = a.password(r.User, flags.passwordFile)
 	return err
+}
+
+// isAddress says whether text begins like the address of a server. The service looks at the rest.
+func isAddress(text string) bool {
+	scheme, rest, ok := strings.Cut(text, "://")
+	return ok && rest != "" && (strings.EqualFold(scheme, "https") || strings.EqualFold(scheme, "http"))
+}
+
+// checkProxy looks at the flag --proxy, which takes what the setting takes.
+func checkProxy(proxy string) error {
+	if _, err := (api.SettingsPatch{Proxy: &proxy}).Check(); err != nil {
+		return usagef("--%w", err) // the error begins with the setting's name
+	}
+	return nil
 }
 
 func parseHeaders(lines []string) (map[string]string, error) {
@@ -160,12 +186,12 @@ func (a *app) add(ctx context.Context, urls []string, request api.AddRequest, wa
 		return usagef("--out, --checksum and --mirror belong to one URL")
 	}
 	var added []api.Download
-	var refused error
+	var refusals refusals
 	refuse := func(argument string, err error) {
 		if len(urls) > 1 {
 			err = fmt.Errorf("%s: %w", argument, err)
 		}
-		refused = errors.Join(refused, err)
+		refusals = append(refusals, err)
 	}
 	for _, argument := range urls {
 		requests, err := a.requestsFor(ctx, argument, request)
@@ -174,6 +200,9 @@ func (a *app) add(ctx context.Context, urls []string, request api.AddRequest, wa
 		}
 		for _, r := range requests {
 			d, err := a.client.Add(ctx, r)
+			if r.URL == argument { // and not what a file says
+				err = slipIfInvalid(err)
+			}
 			if err != nil {
 				refuse(argument, err)
 				continue
@@ -188,9 +217,38 @@ func (a *app) add(ctx context.Context, urls []string, request api.AddRequest, wa
 		}
 	}
 	if wait && len(added) > 0 {
-		return errors.Join(refused, a.wait(ctx, added))
+		return errors.Join(refusals.error(true), a.wait(ctx, added))
 	}
-	return refused
+	return refusals.error(len(added) > 0)
+}
+
+// slipIfInvalid makes the service's refusal of something that was typed a slip on the command line.
+func slipIfInvalid(err error) error {
+	if api.CodeOf(err) == api.ErrInvalid {
+		return usage(err)
+	}
+	return err
+}
+
+// refusals are the errors of a command on several things, of which one may be refused and another not.
+type refusals []error
+
+// error returns them as one. Only if nothing but slips came of the command line, it makes no sense as a whole.
+func (r refusals) error(somethingDone bool) error {
+	slips := len(r) > 0 && !somethingDone
+	var plain []error
+	for _, err := range r {
+		if _, slip := errors.AsType[*usageError](err); slip {
+			err = errors.New(err.Error()) // it decides the exit code below, and not by itself
+		} else {
+			slips = false
+		}
+		plain = append(plain, err)
+	}
+	if slips {
+		return usage(errors.Join(plain...))
+	}
+	return errors.Join(plain...)
 }
 
 func (a *app) printAdded(d api.Download) error {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/tributary-dl/tributary/app/config"
 	"github.com/tributary-dl/tributary/app/config/places"
+	"github.com/tributary-dl/tributary/app/manners"
 	"github.com/tributary-dl/tributary/app/manual"
 	"github.com/tributary-dl/tributary/app/tributaryctl/internal/progress"
 	"github.com/tributary-dl/tributary/engine/client"
@@ -27,6 +28,7 @@ const (
 	ExitFailed      = 1
 	ExitUsage       = 2
 	ExitUnreachable = 3
+	ExitInterrupted = 130 // what a shell says of a program that Ctrl-C has ended
 )
 
 // ErrNoTerminal says that nobody can be asked for a secret.
@@ -61,22 +63,47 @@ func (a *app) report(executed *cobra.Command, err error) int {
 	if err == nil {
 		return ExitDone
 	}
-	if errors.Is(err, errTold) {
+	interrupted := errors.Is(err, errInterrupted) || errors.Is(err, context.Canceled)
+	for _, e := range each(err) {
+		if !errors.Is(e, errTold) && !errors.Is(e, errInterrupted) && !errors.Is(e, context.Canceled) {
+			fmt.Fprintf(a.Err, "tributaryctl: %s\n", progress.Clean(e.Error()))
+		}
+	}
+	_, slip := errors.AsType[*usageError](err)
+	switch {
+	case interrupted:
+		return ExitInterrupted
+	case errors.Is(err, errTold):
 		return ExitFailed
-	}
-	fmt.Fprintf(a.Err, "tributaryctl: %s\n", progress.Clean(err.Error()))
-	if errors.Is(err, client.ErrUnreachable) {
+	case errors.Is(err, client.ErrUnreachable):
 		return ExitUnreachable
-	}
-	if _, ok := errors.AsType[*usageError](err); ok {
+	case slip:
 		fmt.Fprintf(a.Err, "Try \"%s --help\".\n", executed.CommandPath())
 		return ExitUsage
 	}
 	return ExitFailed
 }
 
+// each returns the errors that were joined, so that each gets a line of its own.
+func each(err error) (list []error) {
+	if u, ok := err.(*usageError); ok {
+		return each(u.error)
+	}
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	for _, e := range joined.Unwrap() {
+		list = append(list, each(e)...)
+	}
+	return list
+}
+
 // errTold marks a failure that the user has already read about.
 var errTold = errors.New("told")
+
+// errInterrupted marks that the user, who knows it, ended the command before it was done.
+var errInterrupted = errors.New("interrupted")
 
 // usageError is a command line that makes no sense.
 type usageError struct{ error }
@@ -84,6 +111,8 @@ type usageError struct{ error }
 func (u *usageError) Unwrap() error { return u.error }
 
 func usagef(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }
+
+func usage(err error) error { return &usageError{err} }
 
 // takes returns a check for between least and most arguments; most < 0: any number.
 func takes(least, most int) cobra.PositionalArgs {
@@ -116,15 +145,15 @@ Sizes and rates are written as 500K, 10M or 1.5G (powers of 1000), or 512Ki, 10M
 (powers of 1024). With --json every command prints one JSON object a line.
 
 Exit codes:
-  0  done
-  1  failed; the reason is on standard error
-  2  the command line makes no sense; nothing was changed
-  3  the service cannot be reached`,
+    0  done
+    1  failed; the reason is on standard error
+    2  the command line makes no sense; nothing was changed
+    3  the service cannot be reached
+  130  interrupted; a download that was waited for goes on`,
 		Example: `  tributaryctl add https://example.org/debian.iso --wait
   tributaryctl list
   tributaryctl limits --down 10M
   tributaryctl sharing lan`,
-		Version:       config.Version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          noSuchCommand,
@@ -139,8 +168,7 @@ Exit codes:
 			return nil
 		},
 	}
-	root.SetVersionTemplate("tributaryctl {{.Version}}\n")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
 	root.PersistentFlags().StringVar(&a.socket, "socket", "", "the service's `PATH` (default: this user's service)")
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON, one object a line")
 	root.AddCommand(
@@ -150,6 +178,7 @@ Exit codes:
 		a.settingsCommand(), a.statusCommand(), a.doctorCommand(), a.diagnosticsCommand(),
 		manual.Command(manual.Page{Section: 1, Version: config.Version(), SeeAlso: []string{"tributaryd(8)"}}),
 	)
+	manners.Teach(root, config.Version(), usage)
 	return root
 }
 

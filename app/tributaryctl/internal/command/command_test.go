@@ -8,6 +8,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tributary-dl/tributary/app/config"
 	"github.com/tributary-dl/tributary/app/tributaryctl/internal/command"
 	"github.com/tributary-dl/tributary/engine/api"
 	"github.com/tributary-dl/tributary/engine/localapi/localapitest"
@@ -82,13 +84,54 @@ func three() *localapitest.Fake {
 	fake.LogLines = []string{"level=INFO msg=ready", "level=WARN msg=\x1b[31mred"}
 	fake.SharingNow = api.SharingStatus{Sharing: api.SharingLAN, PausedWhy: "on battery", Today: 1e6, Week: 2e6, Month: 3e9, HeldBytes: 5e6, HeldObjects: 1,
 		Ledger: []api.LedgerEntry{{Day: "2026-11-22", Name: "a.zip", Bytes: 1e6, Peers: 2}}}
-	fake.HeldNow = []api.Held{{Download: running.ID, ContentID: "c0ffee00c0ffee", Name: "a.zip", Bytes: 5e6, Sent: 1e6, LastSent: "2026-11-22", Shared: true, Path: "/data/a.zip"}}
+	fake.HeldNow = []api.Held{{Download: running.ID, ContentID: "c0ffee00c0ffee", Name: "a.zip", Bytes: 5e6, Sent: 1e6, LastSent: "2026-11-22", Shared: true, Path: "/data/a.zip"},
+		{Download: failed.ID, ContentID: "beef00", Name: "b.zip", Bytes: 7e6},
+		{Download: complete.ID, ContentID: "c0ffee00c0ffee", Name: "copy of a.zip", Bytes: 5e6, Sent: 1e6, LastSent: "2026-11-22", Path: "/data/copy of a.zip"}}
 	fake.Probes = map[string]api.Probe{"https://c.example/c": {URL: "https://c.example/c", Name: "c\x1b[31m", TotalBytes: 7e9, Verdict: api.VerdictPublisher, Publisher: "Site", Resumable: true}}
 	fake.Linked = []api.LinkedFile{{Request: api.AddRequest{URL: "https://a.example/a", Out: "a"}}, {Request: api.AddRequest{URL: "https://a.example/b", Out: "b"}, Folder: "sub"}}
 	fake.StatusNow = api.Status{Version: "1.2.3", API: 1, PID: 7, DataDir: "/data", Started: finished,
-		Sharing: api.SharingStatus{Sharing: api.SharingLAN}, Peers: api.PeerNetStatus{Listen: "0.0.0.0:4500", NAT: "easy"},
-		Control: []api.ControlStatus{{URL: "https://c.example", Connected: true, Detail: "since 11:00"}}}
+		Sharing: api.SharingStatus{Sharing: api.SharingLAN, PausedWhy: "on battery"}, Peers: api.PeerNetStatus{Listen: "0.0.0.0:4500", NAT: "easy"},
+		Control: []api.ControlStatus{{URL: "https://c.example", Connected: true, Detail: "connected since 11:00:00, 2 objects offered"},
+			{URL: "https://d.example", Detail: `dial https://d.example: Get "https://d.example/session": dial tcp 192.0.2.1:443: connect: connection refused`},
+			{URL: "https://e.example", Detail: "not connected yet"},
+			{URL: "https://f.example", Detail: `failed to get reader: received close frame: status = StatusGoingAway and reason = "the node is shutting down"`}}}
 	return fake
+}
+
+// An object is named by the beginning of its ID, by either command, and all its files are meant.
+func TestObjectsAreNamedByPrefix(t *testing.T) {
+	tests := []struct {
+		line  string
+		code  int
+		says  string
+		calls []string
+	}{
+		{"held stop c0ff", 0, "a.zip, copy of a.zip (5.0 MB) is no longer offered to peers\n", []string{"forget c0ffee00c0ffee"}},
+		{"sharing forget c0ff beef", 0, "a.zip, copy of a.zip (5.0 MB) is no longer offered to peers\nb.zip (7.0 MB) is no longer offered to peers\n", []string{"forget c0ffee00c0ffee", "forget beef00"}},
+		{"held delete C0FF", 0, "a.zip, copy of a.zip (5.0 MB) is deleted from the disk\n", []string{"delete " + running.ID, "delete " + complete.ID}},
+		{"sharing forget c0ff dead", 1, "tributaryctl: no object \"dead\" is held\n", nil},
+	}
+	for _, tt := range tests {
+		fake := three()
+		got := ctl(t, fake, strings.Fields(tt.line)...)
+		if got.code != tt.code || got.out+got.err != tt.says {
+			t.Errorf("%s: exit %d, %q %q; want %q", tt.line, got.code, got.out, got.err, tt.says)
+		}
+		if diff := cmp.Diff(tt.calls, fake.Calls()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.line, diff)
+		}
+	}
+	under := running // way
+	under.ContentID = "abad1dea"
+	fake := localapitest.NewFake(under)
+	if got := ctl(t, fake, "sharing", "forget", "abad"); got.code != 0 || got.out != "debian.iso (1.0 GB) is no longer offered to peers\n" {
+		t.Errorf("exit %d, %q, %q", got.code, got.out, got.err)
+	}
+	fake = three()
+	fake.HeldNow[1].ContentID = "c0ffee01"
+	if got := ctl(t, fake, "held", "stop", "c0ffee0"); got.code != command.ExitUsage || !strings.Contains(got.err, "beginning of several objects") {
+		t.Errorf("exit %d, %q", got.code, got.err)
+	}
 }
 
 // What people and scripts see is kept in testdata/, one file a command line.
@@ -157,7 +200,7 @@ func TestOutput(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	for _, line := range []string{"", "add", "list", "show", "watch", "pause", "resume", "cancel", "remove", "move", "peers", "limits", "sharing", "sharing forget", "probe", "held", "held stop", "held delete",
-		"ledger", "policy", "policy explain", "policy reload", "policy check", "settings", "settings get", "settings set", "status", "doctor", "diagnostics"} {
+		"ledger", "policy", "policy explain", "policy reload", "policy check", "settings", "settings get", "settings set", "status", "doctor", "diagnostics", "version"} {
 		t.Run(line, func(t *testing.T) {
 			got := ctlAt(t.Context(), "nowhere", nil, append(strings.Fields(line), "--help")...)
 			if got.code != command.ExitDone || got.err != "" {
@@ -192,9 +235,18 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"add", "u", "--wait", "--paused"}, "contradict"},
 		{[]string{"add", "u", "v", "--out", "f"}, "belong to one URL"},
 		{[]string{"add", "u", "v", "--checksum", "sha-256:00"}, "belong to one URL"},
+		{[]string{"add", "u", "--out", "../f"}, `--out: "../f" is not the name of a file; --dir says in which folder it is`},
+		{[]string{"add", "u", "--mirror", "xx"}, `--mirror: "xx" is not a complete web address`},
+		{[]string{"add", "u", "--proxy", "foo"}, "--proxy: not a URL with a host"},
+		{[]string{"probe", "u", "--proxy", "ftp://foo"}, `--proxy: scheme "ftp" is not one of http, https, socks5`},
+		{[]string{"help", "foo"}, `there is no command "tributaryctl foo" to help with`},
+		{[]string{"help", "held", "foo"}, `there is no command "tributaryctl held foo" to help with`},
+		{[]string{"completion", "tcsh"}, `there is no completion for "tcsh"; there are bash`},
+		{[]string{"version", "x"}, `tributaryctl version does not know "x"`},
 		{[]string{"show"}, `it is "tributaryctl show ID"`},
 		{[]string{"pause"}, "pause takes either IDs or --all"},
-		{[]string{"remove", "3f2a", "--all"}, "remove takes either IDs or --all"},
+		{[]string{"remove", "3f2a", "--all"}, "remove takes either IDs, --finished or --all"},
+		{[]string{"remove", "--finished", "--all"}, "remove takes either IDs, --finished or --all"},
 		{[]string{"move", "3f2a", "first"}, `the priority "first" is not a whole number`},
 		{[]string{"limits", "--down", "x"}, `--down: "x" is not a number of bytes`},
 		{[]string{"sharing", "wan"}, `sharing is one of off, lan, on; "wan" is not`},
@@ -207,6 +259,11 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"settings", "set", "max_active=1", "max_active=2"}, "max_active is given twice"},
 		{[]string{"settings", "set", "max_active=many"}, `max_active: "many" is not a whole number`},
 		{[]string{"settings", "set", "sharing=wan"}, "off, lan, on"},
+		{[]string{"settings", "set", "dir="}, "dir: a folder is missing; dir=default takes the service's own"},
+		{[]string{"settings", "set", "share_vpn=maybe"}, `share_vpn: "maybe" is neither yes nor no`},
+		{[]string{"settings", "set", "max_active=default", "max_active=2"}, "max_active is given twice"},
+		{[]string{"settings", "set", "speed=default"}, `there is no setting "speed"`},
+		{[]string{"settings", "set", "max_active=unlimited"}, `max_active: "unlimited" is not a whole number`},
 	}
 	for _, tt := range tests {
 		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {
@@ -219,6 +276,55 @@ func TestUsageErrors(t *testing.T) {
 				t.Errorf("the service was asked to %q", fake.Calls())
 			}
 		})
+	}
+}
+
+// What the service finds wrong with the words that were typed is a slip as well, if nothing else has come of them.
+func TestWhatTheServiceFindsWrong(t *testing.T) {
+	notAddress := &api.Error{Code: api.ErrInvalid, Message: `"nowhere" is not a complete web address.`}
+	full := &api.Error{Code: api.ErrDenied, Message: "the list is full"}
+	tests := []struct {
+		line   string
+		refuse error
+		want   run
+	}{
+		{"add nowhere", notAddress, run{2, "", "tributaryctl: \"nowhere\" is not a complete web address.\nTry \"tributaryctl add --help\".\n"}},
+		{"add nowhere nowhere --wait", notAddress, run{2, "", "tributaryctl: nowhere: \"nowhere\" is not a complete web address.\n" +
+			"tributaryctl: nowhere: \"nowhere\" is not a complete web address.\nTry \"tributaryctl add --help\".\n"}},
+		{"add https://a.example/f", full, run{1, "", "tributaryctl: the list is full\n"}},
+		{"add missing.torrent", nil, run{1, "", "tributaryctl: there is no file missing.torrent\n"}},
+		{"add https://a.example/f missing.meta4", nil, run{1, "d1  https://a.example/f\n", "tributaryctl: missing.meta4: there is no file missing.meta4\n"}},
+		{"probe nowhere", nil, run{2, "", "tributaryctl: \"nowhere\" is not a web address\nTry \"tributaryctl probe --help\".\n"}},
+		{"probe nowhere neither", nil, run{2, "", "tributaryctl: nowhere: \"nowhere\" is not a web address\n" +
+			"tributaryctl: neither: \"neither\" is not a web address\nTry \"tributaryctl probe --help\".\n"}},
+	}
+	for _, tt := range tests {
+		fake := localapitest.NewFake()
+		fake.Refuse(tt.refuse)
+		got := ctl(t, fake, strings.Fields(tt.line)...)
+		if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(run{})); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.line, diff)
+		}
+	}
+}
+
+// A refusal does not get lost behind the wait for what was taken.
+func TestWaitTellsWhatWasRefused(t *testing.T) {
+	fake := localapitest.NewFake()
+	socket, _ := localapitest.Serve(t, fake)
+	go completeWhenAdded(fake)
+	got := ctlAt(t.Context(), socket, nil, "add", "https://a.example/f", "missing.torrent", "--wait", "--json")
+	if got.code != command.ExitFailed || got.err != "tributaryctl: missing.torrent: there is no file missing.torrent\n" {
+		t.Errorf("exit %d, err %q", got.code, got.err)
+	}
+}
+
+func TestVersion(t *testing.T) {
+	for _, word := range []string{"version", "--version"} {
+		got := ctlAt(t.Context(), "nowhere", nil, word)
+		if got.code != command.ExitDone || got.out != "tributaryctl "+config.Version()+"\n" || got.err != "" {
+			t.Errorf("%s: exit %d, %q, %q", word, got.code, got.out, got.err)
+		}
 	}
 }
 
@@ -265,18 +371,54 @@ func TestIDPrefixes(t *testing.T) {
 
 func TestAll(t *testing.T) {
 	for line, want := range map[string][]string{
-		"pause --all":         {"pause 3f2a000000000001"},
-		"resume --all":        {"resume c0de000000000003"},
-		"cancel --all":        {"cancel 3f2a000000000001", "cancel c0de000000000003"},
-		"remove --all":        {"remove 3f2a000000000001", "remove 3f2b000000000002", "remove c0de000000000003"},
-		"remove --all --file": {"delete 3f2a000000000001", "delete 3f2b000000000002", "delete c0de000000000003"},
-		"pause 3f2a dead":     nil, // a slip in one word changes nothing
+		"pause --all":                   {"pause 3f2a000000000001"},
+		"resume --all":                  {"resume c0de000000000003"},
+		"cancel --all":                  {"cancel 3f2a000000000001", "cancel c0de000000000003"},
+		"remove --all":                  nil, // one of them is not finished
+		"remove --finished":             {"remove 3f2b000000000002"},
+		"remove --all --discard":        {"remove 3f2a000000000001", "remove 3f2b000000000002", "remove c0de000000000003"},
+		"remove --all --file --discard": {"delete 3f2a000000000001", "delete 3f2b000000000002", "delete c0de000000000003"},
+		"remove 3f2b c0de":              {"remove 3f2b000000000002", "remove c0de000000000003"}, // the failed one has nothing to lose
+		"pause 3f2a dead":               nil,                                                    // a slip in one word changes nothing
 	} {
 		fake := three()
 		ctl(t, fake, strings.Fields(line)...)
 		if diff := cmp.Diff(want, fake.Calls()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", line, diff)
 		}
+	}
+}
+
+// What has been fetched is not deleted by a word that only speaks of the list.
+func TestRemoveKeepsWhatIsNotFinished(t *testing.T) {
+	queued := api.Detail{Download: api.Download{ID: "beef000000000005", Name: "c.zip", State: api.StateQueued, Want: api.WantRun, TotalBytes: -1, ETASeconds: -1}}
+	paused := running
+	paused.ID, paused.State, paused.Want = "dddd000000000004", api.StatePaused, api.WantPause
+	tests := []struct {
+		line string
+		want run
+	}{
+		{"remove 3f2a", run{1, "", "tributaryctl: debian.iso is not finished, and the 620 MB it has would be deleted: give --discard for that; pause keeps it\n"}},
+		{"remove beef", run{1, "", "tributaryctl: c.zip is not finished: give --discard to drop it all the same; pause keeps it for later\n"}},
+		{"remove --all", run{1, "", "tributaryctl: 3 downloads are not finished, and what they have would be deleted: give --discard for that, or --finished to leave them alone\n"}},
+		{"remove 3f2a --discard", run{0, "discarded 3f2a000000000001  debian.iso\n", ""}},
+		{"remove 3f2b", run{0, "removed 3f2b000000000002  a.zip\n", ""}},
+		{"remove --finished --json", run{0, `{"id":"3f2b000000000002","done":"removed"}` + "\n", ""}},
+		{"cancel 3f2a", run{0, "cancelled 3f2a000000000001  debian.iso\n", ""}},
+	}
+	for _, tt := range tests {
+		got := ctl(t, localapitest.NewFake(running, complete, failed, paused, queued), strings.Fields(tt.line)...)
+		if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(run{})); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.line, diff)
+		}
+	}
+}
+
+func TestMoveOfACompleteDownload(t *testing.T) {
+	fake := three()
+	got := ctl(t, fake, "move", "3f2b", "1")
+	if got.code != command.ExitFailed || got.err != "tributaryctl: a.zip is complete; it has no place in the queue any more\n" || len(fake.Calls()) > 0 {
+		t.Errorf("exit %d, %q, calls %q", got.code, got.err, fake.Calls())
 	}
 }
 
@@ -429,7 +571,7 @@ func TestInterruptedWait(t *testing.T) {
 	got := ctlAt(ctx, socket, func(terminal *command.Terminal) {
 		terminal.Out = &stepper{out: terminal.Out.(*bytes.Buffer), step: interrupt}
 	}, "add", "https://a.example/f", "--wait")
-	if got.code != command.ExitFailed || got.err != "No longer waiting. The download goes on; see \"tributaryctl show d1\".\n" {
+	if got.code != command.ExitInterrupted || got.err != "No longer waiting. The download goes on; see \"tributaryctl show d1\".\n" {
 		t.Errorf("exit %d, err %q", got.code, got.err)
 	}
 	if diff := cmp.Diff([]string{"add https://a.example/f"}, fake.Calls()); diff != "" {
@@ -508,6 +650,78 @@ func TestIDsAreOfferedToTheShell(t *testing.T) {
 	got := ctlAt(t.Context(), "", nil, "__complete", "--socket", socket, "show", "3f")
 	if want := "3f2a000000000001\tdebian.iso\n3f2b000000000002\ta.zip\n"; !strings.HasPrefix(got.out, want) {
 		t.Errorf("completion is %q; want %q first", got.out, want)
+	}
+}
+
+// What get prints, set takes, and it means the same; every setting has a line in the help.
+func TestSettingsRoundTrip(t *testing.T) {
+	help := ctlAt(t.Context(), "nowhere", nil, "settings", "--help").out
+	zero := api.SettingsPatch{Dir: new("/srv"), Sharing: new(api.SharingOff), DownloadLimit: new(int64(0)), UploadLimit: new(int64(0)), MonthlyUpload: new(int64(0)),
+		UploadsPerObject: new(0), ShareHours: new(""), KeepShared: new(int64(0)), ShareDays: new(0), BatteryLevel: new(0), ShareMetered: new(false), ShareVPN: new(false),
+		MaxActive: new(1), Connections: new(1), Proxy: new("")}
+	other := api.SettingsPatch{Dir: new("/srv/my isos"), Sharing: new(api.SharingLAN), DownloadLimit: new(int64(1_500_000)), UploadLimit: new(int64(123_457)), MonthlyUpload: new(int64(100e9)),
+		UploadsPerObject: new(2), ShareHours: new("22:00-07:00"), KeepShared: new(int64(7 << 30)), ShareDays: new(3), BatteryLevel: new(40), ShareMetered: new(true), ShareVPN: new(true),
+		MaxActive: new(7), Connections: new(3), Proxy: new("socks5://ann@p.example:1080")}
+	for _, patch := range []api.SettingsPatch{{}, zero, other} {
+		fake := localapitest.NewFake()
+		want, err := fake.SetSettings(t.Context(), patch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		socket, _ := localapitest.Serve(t, fake)
+		words := []string{"settings", "set"}
+		for line := range strings.Lines(ctlAt(t.Context(), socket, nil, "settings", "get").out) {
+			name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+			words = append(words, name+"="+strings.TrimSpace(value))
+			if !strings.Contains(help, "\n  "+name+" ") {
+				t.Errorf("the help does not say what %s is", name)
+			}
+		}
+		if fields := reflect.TypeFor[api.Settings]().NumField(); len(words)-2 != fields {
+			t.Errorf("get prints %q; want %d settings", words[2:], fields)
+		}
+		for _, first := range []api.SettingsPatch{zero, other} { // whatever was there before
+			if _, err := fake.SetSettings(t.Context(), first); err != nil {
+				t.Fatal(err)
+			}
+			got := ctlAt(t.Context(), socket, nil, words...)
+			if diff := cmp.Diff(want, fake.Settings()); diff != "" || got.code != 0 {
+				t.Errorf("%q: exit %d, %s (-want +got):\n%s", words, got.code, got.err, diff)
+			}
+		}
+	}
+}
+
+func TestSettingsTakeWords(t *testing.T) {
+	fake := localapitest.NewFake()
+	socket, _ := localapitest.Serve(t, fake)
+	for _, step := range []struct{ line, out string }{
+		{"settings set max_active=3 download_limit=10M share_hours=22:00-07:00", "download_limit  10M\nshare_hours     22:00-07:00\nmax_active      3\n"},
+		{"settings set download_limit=none share_hours=always", "download_limit  unlimited\nshare_hours     always\n"},
+		{"settings set max_active=default share_days=none", "share_days  unlimited\nmax_active  5\n"},
+		{"settings set share_metered=on proxy=http://p.example", "share_metered  yes\nproxy          http://p.example\n"},
+		{"settings set share_metered=default proxy=none", "share_metered  no\nproxy          none\n"},
+		{"limits --down unlimited", "download  none\nupload    none\n"},
+	} {
+		if got := ctlAt(t.Context(), socket, nil, strings.Fields(step.line)...); got.code != 0 || got.out != step.out {
+			t.Errorf("%s: exit %d, %q, %s; want %q", step.line, got.code, got.out, got.err, step.out)
+		}
+	}
+}
+
+func TestSettingsAreOfferedToTheShell(t *testing.T) {
+	for words, want := range map[string]string{
+		"get sha":           "sharing\twho is",
+		"get max_active ":   ":4\n",
+		"set max":           "max_active=\tdownloads at a time; the others wait\n:6\n",
+		"set sharing=":      "sharing=default\nsharing=off\nsharing=lan\nsharing=on\n:4\n",
+		"set share_h":       "share_hours=\t",
+		"set dir=d proxy=n": "proxy=none\n:4\n",
+	} {
+		args := append([]string{"__complete", "settings"}, strings.Split(words, " ")...)
+		if got := ctlAt(t.Context(), "", nil, args...); !strings.HasPrefix(got.out, want) {
+			t.Errorf("settings %s: completion is %q; want %q first", words, got.out, want)
+		}
 	}
 }
 

@@ -1,13 +1,15 @@
 package command
 
 import (
-	"fmt"
+	"cmp"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/tributary-dl/tributary/app/tributaryctl/internal/progress"
+	"github.com/tributary-dl/tributary/engine/api"
 )
 
 func (a *app) statusCommand() *cobra.Command {
@@ -29,10 +31,10 @@ func (a *app) statusCommand() *cobra.Command {
 			t.row("running since", s.Started.Local().Format(time.DateTime))
 			t.row("process", strconv.Itoa(s.PID))
 			t.row("state in", quote(s.DataDir))
-			t.row("sharing", string(s.Sharing.Sharing))
+			t.row("sharing", position(s.Sharing))
 			t.row("peers", quote(s.Peers.Listen)+", NAT: "+quote(s.Peers.NAT))
 			for _, p := range s.Control {
-				t.row("control plane", fmt.Sprintf("%s, connected: %s, %s", quote(p.URL), yesNo(p.Connected), quote(p.Detail)))
+				t.row("control plane", quote(p.URL)+", "+quote(connection(p)))
 			}
 			for _, p := range s.Problems {
 				t.row("problem", quote(p.Title)+": "+quote(p.Text))
@@ -41,6 +43,23 @@ func (a *app) statusCommand() *cobra.Command {
 		},
 	}
 }
+
+// connection says in a few words how it stands with a control plane. Of an error, which names every step on the way, it is
+// the last part that says what happened; doctor shows the whole.
+func connection(s api.ControlStatus) string {
+	if s.Connected || s.Detail == notYet {
+		return s.Detail
+	}
+	parts := strings.Split(s.Detail, ": ")
+	last := parts[len(parts)-1]
+	if _, reason, ok := strings.Cut(last, "reason = "); ok { // of a WebSocket that the other side closed
+		last = cmp.Or(strings.Trim(reason, `"`), last)
+	}
+	return "not connected: " + last + "; \"tributaryctl doctor\" says more"
+}
+
+// notYet is what the service says of a control plane before the first attempt has ended.
+const notYet = "not connected yet"
 
 func (a *app) doctorCommand() *cobra.Command {
 	return &cobra.Command{

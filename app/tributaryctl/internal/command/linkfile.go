@@ -2,6 +2,9 @@ package command
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,11 +17,14 @@ import (
 // requestsFor turns one argument of `add` into what is asked of the service: a URL, or the path of a Metalink or torrent,
 // which the service reads but does not open: it may belong to another user.
 func (a *app) requestsFor(ctx context.Context, argument string, request api.AddRequest) ([]api.AddRequest, error) {
-	if !isLinkFile(argument) {
+	if !namesFile(argument) {
 		request.URL = argument
 		return []api.AddRequest{request}, nil
 	}
 	data, err := client.LoadLinkFile(argument)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no file %s", argument)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -59,10 +65,15 @@ func (a *app) complete(ctx context.Context, linked []api.LinkedFile, request api
 	return requests, nil
 }
 
-// isLinkFile tells a path from a URL: whatever has a scheme is a URL, and a path must exist.
-func isLinkFile(argument string) bool {
+// namesFile tells a path from a URL: whatever has a scheme is a URL, and what is no URL either exists or ends like a file
+// that could be read.
+func namesFile(argument string) bool {
 	if strings.Contains(argument, "://") {
 		return false
+	}
+	switch strings.ToLower(filepath.Ext(argument)) {
+	case ".torrent", ".meta4", ".metalink":
+		return true
 	}
 	info, err := os.Stat(argument)
 	return err == nil && info.Mode().IsRegular()

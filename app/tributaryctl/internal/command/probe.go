@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -22,6 +21,9 @@ nobody. Nothing is saved.`,
 		Example: "  tributaryctl probe https://example.org/debian.iso\n  tributaryctl probe https://example.org/debian.iso --json",
 		Args:    takes(1, -1),
 		RunE: func(c *cobra.Command, urls []string) error {
+			if err := checkProxy(request.Proxy); err != nil {
+				return err
+			}
 			return a.probe(c.Context(), urls, request)
 		},
 	}
@@ -32,16 +34,21 @@ nobody. Nothing is saved.`,
 
 // probe asks about each URL. One that cannot be downloaded is told like the others, and makes the exit code 1.
 func (a *app) probe(ctx context.Context, urls []string, request api.AddRequest) error {
-	var failed error
+	var failed refusals
+	asked := false
 	for i, url := range urls {
 		request.URL = url
 		p, err := a.client.Probe(ctx, request)
 		if err != nil {
-			failed = errors.Join(failed, fmt.Errorf("%s: %w", url, err))
+			if err = slipIfInvalid(err); len(urls) > 1 {
+				err = fmt.Errorf("%s: %w", url, err)
+			}
+			failed = append(failed, err)
 			continue
 		}
+		asked = true
 		if p.Problem != nil {
-			failed = errors.Join(failed, fmt.Errorf("%s: %s", p.URL, p.Problem.Text))
+			failed = append(failed, fmt.Errorf("%s: %s", p.URL, p.Problem.Text))
 		}
 		if a.json {
 			if err := a.printJSON(p); err != nil {
@@ -56,7 +63,7 @@ func (a *app) probe(ctx context.Context, urls []string, request api.AddRequest) 
 			return err
 		}
 	}
-	return failed
+	return failed.error(asked)
 }
 
 func (a *app) printProbe(p api.Probe) error {

@@ -41,23 +41,7 @@ on: to any peer. Downloads are not slower without it.`,
 			return a.printSharing(s)
 		},
 	}
-	c.AddCommand(&cobra.Command{
-		Use:     "forget OBJECT",
-		Short:   "Stop offering one object to peers; the file stays",
-		Long:    "forget ends the offer of one object, named as \"tributaryctl show\" shows it. The file stays.",
-		Example: "  tributaryctl sharing forget 91c7...e0",
-		Args:    takes(1, 1),
-		RunE: func(c *cobra.Command, args []string) error {
-			if err := a.client.StopSharing(c.Context(), args[0]); err != nil {
-				return err
-			}
-			if a.json {
-				return a.printJSON(done{ID: args[0], Done: "forgotten"})
-			}
-			a.printf("%s is no longer offered to peers\n", quote(args[0]))
-			return nil
-		},
-	})
+	c.AddCommand(a.stopCommand("forget OBJECT...", "Stop offering objects to peers; the files stay"))
 	return c
 }
 
@@ -66,17 +50,21 @@ func (a *app) printSharing(s api.SharingStatus) error {
 		return a.printJSON(s)
 	}
 	t := a.table()
-	position := string(s.Sharing)
-	if s.PausedWhy != "" {
-		position += ", but resting: " + quote(s.PausedWhy)
-	}
-	t.row("sharing", position)
+	t.row("sharing", position(s))
 	t.row("sent today", progress.Bytes(s.Today))
 	t.row("this week", progress.Bytes(s.Week))
 	t.row("this month", progress.Bytes(s.Month))
 	t.row("now", progress.Rate(s.Rate))
 	t.row("held for peers", progress.Bytes(s.HeldBytes)+" in "+progress.Count(s.HeldObjects, "object"))
 	return t.Flush()
+}
+
+// position is the user's choice and, if it rests, why.
+func position(s api.SharingStatus) string {
+	if s.PausedWhy == "" {
+		return string(s.Sharing)
+	}
+	return string(s.Sharing) + ", but resting: " + quote(s.PausedWhy)
 }
 
 func (a *app) ledgerCommand() *cobra.Command {

@@ -27,7 +27,7 @@ func (a *app) wait(ctx context.Context, added []api.Download) error {
 	show.close()
 	if ctx.Err() != nil {
 		a.tellInterrupted(w.ids)
-		return errTold
+		return errInterrupted
 	}
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tributary-dl/tributary/app/config"
 	"github.com/tributary-dl/tributary/app/daemon"
+	"github.com/tributary-dl/tributary/app/manners"
 	"github.com/tributary-dl/tributary/app/manual"
 	"github.com/tributary-dl/tributary/app/policy"
 	"github.com/tributary-dl/tributary/app/service"
@@ -55,6 +56,8 @@ const ExitPolicy = 78
 // usageError is a command line that makes no sense.
 type usageError struct{ error }
 
+func usage(err error) error { return &usageError{err} }
+
 func (u *usageError) Unwrap() error { return u.error }
 
 // noArguments refuses words after a command; on a command that only holds others, the word is a slip.
@@ -79,22 +82,11 @@ administrator rights, 78 the administrator's policy is malformed.`,
 		Args:          noArguments,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
-	root.AddCommand(runCommand(streams), serviceCommand(streams), versionCommand(streams),
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
+	root.AddCommand(runCommand(streams), serviceCommand(streams),
 		manual.Command(manual.Page{Section: 8, Version: config.Version(), SeeAlso: []string{"tributaryctl(1)"}}))
+	manners.Teach(root, config.Version(), usage)
 	return root
-}
-
-func versionCommand(streams Streams) *cobra.Command {
-	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version",
-		Args:  noArguments,
-		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintf(streams.Out, "tributaryd %s\n", config.Version())
-			return err
-		},
-	}
 }
 
 func runCommand(streams Streams) *cobra.Command {

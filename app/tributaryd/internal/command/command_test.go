@@ -28,6 +28,8 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"run", "--frob"}, "unknown flag: --frob"},
 		{[]string{"run", "--data", dir, "--control", "http://c.example"}, "--control:"},
 		{[]string{"run", "--data", dir, "--log-level", "loud"}, "--log-level:"},
+		{[]string{"help", "start"}, `there is no command "tributaryd start" to help with`},
+		{[]string{"completion", "tcsh"}, `there is no completion for "tcsh"`},
 		{[]string{"service"}, "service needs one of install"},
 		{[]string{"service", "frob"}, `tributaryd service does not know "frob"`},
 		{[]string{"service", "install", "--control", "c"}, "--control:"},
@@ -42,9 +44,11 @@ func TestUsageErrors(t *testing.T) {
 }
 
 func TestVersion(t *testing.T) {
-	var out bytes.Buffer
-	if code := Main(t.Context(), []string{"version"}, Streams{Out: &out, Err: &out}); code != 0 || out.String() != "tributaryd "+config.Version()+"\n" {
-		t.Errorf("exit %d, %q", code, out.String())
+	for _, word := range []string{"version", "--version"} {
+		var out bytes.Buffer
+		if code := Main(t.Context(), []string{word}, Streams{Out: &out, Err: &out}); code != 0 || out.String() != "tributaryd "+config.Version()+"\n" {
+			t.Errorf("%s: exit %d, %q", word, code, out.String())
+		}
 	}
 }
 
