@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -49,9 +50,9 @@ publish and report may run on the same DIR meanwhile.`,
 				return usageError{errors.New("--listen is required")}
 			case (cfg.CertFile == "") != (cfg.KeyFile == ""):
 				return usageError{errors.New("--cert and --key go together")}
-			case !isHostPort(cfg.Listen):
+			case !isHostPort(cmd.Context(), cfg.Listen):
 				return usage(fmt.Errorf("--listen: %q is not ADDR:PORT, like :443 or 127.0.0.1:0", cfg.Listen))
-			case cfg.STUN != "" && !isHostPort(cfg.STUN):
+			case cfg.STUN != "" && !isHostPort(cmd.Context(), cfg.STUN):
 				return usage(fmt.Errorf("--stun: %q is not ADDR:PORT, like :3478", cfg.STUN))
 			case cfg.EdgeRate < 0:
 				return usageError{errors.New("--edge-rate must not be negative")}
@@ -78,11 +79,11 @@ publish and report may run on the same DIR meanwhile.`,
 }
 
 // isHostPort says whether text could be where to listen.
-func isHostPort(text string) bool {
+func isHostPort(ctx context.Context, text string) bool {
 	_, port, err := net.SplitHostPort(text)
 	if err != nil || port == "" {
 		return false
 	}
-	_, err = net.LookupPort("tcp", port) // a number, or a name like https
+	_, err = net.DefaultResolver.LookupPort(ctx, "tcp", port) // a number, or a name like https
 	return err == nil
 }

@@ -80,6 +80,7 @@ keeps it for later.
 
 --all means every download of the list, and does nothing if one of them is not finished and
 --discard is missing; --finished means the finished ones alone.`
+	c.Flags().Lookup("all").Usage = "remove every download of the list"
 	c.Flags().BoolVar(&deleteFile, "file", false, "delete the finished file too")
 	c.Flags().BoolVar(&finished, "finished", false, "remove every download that is complete")
 	c.Flags().BoolVar(&discard, "discard", false, "remove unfinished downloads as well, and delete what they have fetched")

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -235,20 +236,16 @@ type refusals []error
 
 // error returns them as one. Only if nothing but slips came of the command line, it makes no sense as a whole.
 func (r refusals) error(somethingDone bool) error {
-	slips := len(r) > 0 && !somethingDone
-	var plain []error
+	isSlip := func(err error) bool { _, ok := errors.AsType[*usageError](err); return ok }
+	nothingElse := !somethingDone && !slices.ContainsFunc(r, func(err error) bool { return !isSlip(err) })
+	var all []error
 	for _, err := range r {
-		if _, slip := errors.AsType[*usageError](err); slip {
-			err = errors.New(err.Error()) // it decides the exit code below, and not by itself
-		} else {
-			slips = false
+		if isSlip(err) && !nothingElse {
+			err = errors.New(err.Error()) // a failure like any other
 		}
-		plain = append(plain, err)
+		all = append(all, err)
 	}
-	if slips {
-		return usage(errors.Join(plain...))
-	}
-	return errors.Join(plain...)
+	return errors.Join(all...)
 }
 
 func (a *app) printAdded(d api.Download) error {

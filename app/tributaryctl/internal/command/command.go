@@ -86,9 +86,6 @@ func (a *app) report(executed *cobra.Command, err error) int {
 
 // each returns the errors that were joined, so that each gets a line of its own.
 func each(err error) (list []error) {
-	if u, ok := err.(*usageError); ok {
-		return each(u.error)
-	}
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return []error{err}
