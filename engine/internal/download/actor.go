@@ -149,6 +149,9 @@ func (a *actor) stopActivity() (left Swarm) {
 		left = t.swarm
 		t.stop(a)
 	}
+	if a.file != nil {
+		a.file.StopWaiting() // a disk that hangs must not keep the user waiting
+	}
 	a.waitForWorkers()
 	if t != nil {
 		t.settle(a)

@@ -110,6 +110,8 @@ func (m *memory) MarkVerified(i int) error {
 	return nil
 }
 
+func (m *memory) AwaitRoom(context.Context) {}
+
 func (m *memory) WriteBlock(i int, off int64, b []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

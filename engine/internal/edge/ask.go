@@ -220,7 +220,8 @@ func (s *Source) receive(ctx context.Context, r *reception, q *question, dst int
 			r.dog.fed(n)
 			s.received(r.mirror, n, now)
 			q.advance(n)
-			if err := dst.took(n, r.mirror.url, now); err != nil {
+			// A disk that is slower than the line is not the server's fault.
+			if err := r.dog.aside(func() error { return dst.took(n, r.mirror.url, now) }); err != nil {
 				return err
 			}
 		}

@@ -170,6 +170,21 @@ func TestAPausedReaderIsNoStall(t *testing.T) {
 	}
 }
 
+func TestASlowDiskIsNoStall(t *testing.T) {
+	data := content(100_000)
+	server := serve(t, file(data, `"v1"`))
+	c := newClient(t, Config{Timeouts: Timeouts{Stall: 250 * time.Millisecond}})
+	s := sourceOf(t, c, Request{URL: server.URL}, SourceOptions{})
+	buffers := [][]byte{make([]byte, 50_000), make([]byte, 50_000)}
+	n, err := s.FetchInto(t.Context(), 0, buffers, func(int, []string) error {
+		time.Sleep(400 * time.Millisecond)
+		return nil
+	})
+	if n != 100_000 || err != nil {
+		t.Errorf("FetchInto = %d, %v although the server sent all", n, err)
+	}
+}
+
 func TestALimiterLetsNothingThroughAtRateZero(t *testing.T) {
 	data := content(100_000)
 	server := serve(t, file(data, `"v1"`))

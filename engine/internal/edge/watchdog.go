@@ -15,6 +15,7 @@ type watchdog struct {
 	timer *time.Timer
 	stall time.Duration
 	came  int
+	ends  time.Time // when the stall time is over, from the first resume on
 	end   context.CancelCauseFunc
 }
 
@@ -39,7 +40,18 @@ func (w *watchdog) pause() { w.timer.Stop() }
 // resume starts the clock from zero.
 func (w *watchdog) resume() {
 	w.came = 0
+	w.ends = time.Now().Add(w.stall)
 	w.timer.Reset(w.stall)
+}
+
+// aside stops the clock while do is at work with what was read, and then lets it go on where it was.
+func (w *watchdog) aside(do func() error) error {
+	w.timer.Stop()
+	left := time.Until(w.ends)
+	err := do()
+	w.ends = time.Now().Add(left)
+	w.timer.Reset(left)
+	return err
 }
 
 // stop ends the context too.

@@ -187,7 +187,7 @@ func TestHungFlushIsALostVolume(t *testing.T) {
 		time.Sleep(hungAfter - 1)
 		synctest.Wait()
 		must(t, h.Err())
-		time.Sleep(time.Nanosecond)
+		time.Sleep(time.Millisecond) // for its ten bytes
 		synctest.Wait()
 		if err := h.Err(); !errors.Is(err, ErrVolumeLost) {
 			t.Errorf("Err = %v; want ErrVolumeLost", err)

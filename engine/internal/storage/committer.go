@@ -10,7 +10,8 @@ import (
 )
 
 // When verified pieces are brought to the disk: at the latest after the delay, at once when so many
-// pieces or bytes wait. A power cut costs no more than that.
+// pieces or bytes wait; fewer bytes where half the room is less, see mostRoom. A power cut costs no more
+// than that and what was being flushed.
 const (
 	commitDelay  = 250 * time.Millisecond
 	commitPieces = 64
@@ -20,8 +21,6 @@ const (
 const (
 	// markRetry is how long to wait when the state database could not be written.
 	markRetry = time.Second
-	// hungAfter is when a disk that does not answer counts as gone.
-	hungAfter = 10 * time.Second
 	// workers is how many calls may be in a volume at a time. Each takes a thread of the system while
 	// it waits, and a hung network drive must not eat them all.
 	workers = 8
@@ -107,6 +106,7 @@ func (c *Committer) lane(volume string) *lane {
 			slots: make(chan struct{}, workers),
 			kick:  make(chan struct{}, 1),
 			marks: map[string][]int{},
+			room:  firstRoom,
 		}
 		l.timer = time.AfterFunc(commitDelay, l.wake)
 		l.timer.Stop()
@@ -123,12 +123,21 @@ type lane struct {
 	kick  chan struct{}
 	timer *time.Timer
 	marks map[string][]int // of the round that runs; owned by run
+	backlog
 
 	mu      sync.Mutex
 	dirty   []*Object // with pieces that wait; each once
 	pieces  int
 	bytes   int64
 	waiters []chan error
+
+	// See mostRoom. bytes count against the room, and so do these:
+	flushing int64 // bytes of the pieces that the round is flushing
+	writing  int64 // bytes of pieces that are being written
+	room     int64
+	freed    chan struct{} // closed when there may be room; nil if nobody waits
+	flushes  int           // that came back
+	marking  bool          // the round has flushed, and writes to the state database
 }
 
 func (l *lane) run() {
@@ -157,7 +166,7 @@ func (l *lane) add(o *Object, first bool, bytes int64) {
 	}
 	l.pieces++
 	l.bytes += bytes
-	alone, full := l.pieces == 1, l.pieces >= commitPieces || l.bytes >= commitBytes
+	alone, full := l.pieces == 1, l.pieces >= commitPieces || l.bytes >= l.room/2
 	l.mu.Unlock()
 	if full {
 		l.wake()
@@ -195,18 +204,22 @@ func (l *lane) flush(ctx context.Context) error {
 func (l *lane) round() {
 	l.mu.Lock()
 	dirty, waiters := l.dirty, l.waiters
+	l.flushing = l.bytes
 	l.dirty, l.waiters, l.pieces, l.bytes = nil, nil, 0, 0
 	l.timer.Stop()
 	l.mu.Unlock()
 
 	clear(l.marks)
 	flushed := dirty[:0]
+	before, began := l.flushed.Load(), time.Now()
 	for _, o := range dirty {
 		if pieces := o.takePending(); len(pieces) > 0 && o.flushPieces(pieces) {
 			l.marks[o.id] = pieces
 			flushed = append(flushed, o)
 		}
 	}
+	l.measure(l.flushed.Load()-before, time.Since(began))
+	l.endFlush()
 	var err error
 	if len(flushed) > 0 {
 		err = l.c.marker.MarkDurable(l.marks)
@@ -224,9 +237,20 @@ func (l *lane) round() {
 			o.setDurable(l.marks[o.id])
 		}
 	}
+	l.mu.Lock()
+	l.marking = false
+	l.mu.Unlock()
 	for _, w := range waiters {
 		w <- err
 	}
+}
+
+// endFlush lets go on who waited for the flush of the round.
+func (l *lane) endFlush() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.flushing, l.marking = 0, true
+	l.freeLocked()
 }
 
 // enter waits until a call may go into the volume. When all that are in it have not come back for
@@ -237,13 +261,14 @@ func (l *lane) enter() error {
 		return nil
 	default:
 	}
-	hung := time.NewTimer(hungAfter)
+	patience := l.patience()
+	hung := time.NewTimer(patience)
 	defer hung.Stop()
 	select {
 	case l.slots <- struct{}{}:
 		return nil
 	case <-hung.C:
-		return fmt.Errorf("%w: no answer for %v", ErrVolumeLost, hungAfter)
+		return noAnswer(patience)
 	}
 }
 

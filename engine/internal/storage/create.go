@@ -100,8 +100,9 @@ func (c *Committer) newObject(id string, p *place, stage Stage, v volume) *Objec
 	}
 	o := &Object{
 		id: id, c: c, lane: c.lane(key), geo: geo, place: p, volume: v.id, stage: stage,
-		files: newFiles(geo.files(), p.opener(name, write)), sealed: !write,
+		sealed: !write, hurry: make(chan struct{}),
 	}
+	o.files = newFiles(geo.files(), p.opener(name, write), &o.lane.backlog)
 	if o.sealed { // Finish flushed the files; here they are open for reading only
 		for k := range o.files.list {
 			o.files.list[k].synced.Store(true)

@@ -26,16 +26,21 @@ type files struct {
 // handle is one file. Its lock is held during I/O, on purpose: it keeps the file from being closed
 // under a call. Calls share it; opening and closing take it alone.
 type handle struct {
-	lock   sync.RWMutex
-	file   file        // nil while closed
-	dirty  atomic.Bool // may have bytes that were not flushed
-	synced atomic.Bool // was flushed once, so its name and length are on the disk
+	lock      sync.RWMutex
+	file      file         // nil while closed
+	dirty     atomic.Bool  // may have bytes that were not flushed
+	synced    atomic.Bool  // was flushed once, so its name and length are on the disk
+	unflushed atomic.Int64 // bytes of this file in backlog
+	backlog   *backlog     // of the volume
 }
 
-func newFiles(n int, open func(k int) (file, error)) *files {
+func newFiles(n int, open func(k int) (file, error), b *backlog) *files {
 	f := &files{
 		open: open, list: make([]handle, n),
 		free: make(chan struct{}, maxOpen), opened: make(chan int, maxOpen),
+	}
+	for k := range f.list {
+		f.list[k].backlog = b
 	}
 	for range maxOpen {
 		f.free <- struct{}{}
@@ -123,14 +128,26 @@ func (h *handle) close() error {
 	}
 	err = errors.Join(err, h.file.Close())
 	h.file = nil
+	h.backlog.unflushed.Add(-h.unflushed.Swap(0)) // of what nobody wants to have flushed
 	return err
+}
+
+// soil notes that bytes were written.
+func (h *handle) soil(bytes int64) {
+	h.dirty.Store(true)
+	h.unflushed.Add(bytes)
+	h.backlog.unflushed.Add(bytes)
 }
 
 // flush brings the file to the disk. A failed flush is final: the system may have dropped the bytes,
 // and would call the next flush a success.
 func (h *handle) flush(f file) error {
 	h.dirty.Store(false) // before: a write that ends meanwhile makes it dirty again
-	if err := f.Sync(); err != nil {
+	bytes := h.unflushed.Swap(0)
+	err := f.Sync()
+	h.backlog.unflushed.Add(-bytes) // also if it failed: they are lost, or nobody's business any more
+	h.backlog.flushed.Add(bytes)
+	if err != nil {
 		h.dirty.Store(true)
 		return fmt.Errorf("%w: %w", errNotFlushed, err)
 	}
@@ -144,7 +161,7 @@ var errNotFlushed = errors.New("flush")
 func (f *files) writeAt(k int, b []byte, off int64) error {
 	return f.use(k, func(file file) error {
 		n, err := file.WriteAt(b, off)
-		f.list[k].dirty.Store(true) // after: a flush that began before the write does not cover it
+		f.list[k].soil(int64(n)) // after: a flush that began before the write does not cover it
 		if err == nil && n < len(b) {
 			err = io.ErrShortWrite
 		}

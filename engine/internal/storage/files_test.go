@@ -65,7 +65,7 @@ func TestOpenersShareTheSlots(t *testing.T) {
 			return emptyFile{err: errSometimes}, nil
 		}
 		return emptyFile{}, nil
-	}))
+	}), &backlog{})
 	var users sync.WaitGroup
 	for range 2 * maxOpen {
 		users.Go(func() {
@@ -96,7 +96,7 @@ func TestOpenerWaitsForASlot(t *testing.T) {
 		f := newFiles(maxOpen+1, d.count(func(int) (file, error) {
 			<-proceed
 			return emptyFile{}, nil
-		}))
+		}), &backlog{})
 		var users sync.WaitGroup
 		for k := range f.list {
 			users.Go(func() {

@@ -30,7 +30,10 @@ type Object struct {
 	// piece share the lock; verifying takes it alone.
 	pieces [stripes]stripe
 
+	hurry chan struct{} // closed when nobody shall wait for room any more
+
 	mu            sync.Mutex // guards all below; never held during I/O
+	hurried       bool       // hurry is closed
 	verified      Bitmap
 	durable       Bitmap
 	suspect       Bitmap // were durable, but the file is not as it was left; always apart from durable
@@ -84,7 +87,7 @@ func (o *Object) checkPiece(i int) error {
 }
 
 // WritePiece writes a whole piece that the caller has verified, or that has no hash. From then on it
-// is verified. It does nothing if the piece is verified already. data is not kept.
+// is verified. It does nothing if the piece is verified already. data is not kept. It waits as AwaitRoom does.
 func (o *Object) WritePiece(i int, data []byte) error {
 	if verified, err := o.ready(i); err != nil {
 		return fmt.Errorf("write piece %d: %w", i, err)
@@ -95,10 +98,14 @@ func (o *Object) WritePiece(i int, data []byte) error {
 	if int64(len(data)) != length {
 		return fmt.Errorf("write piece %d: %d bytes, not %d", i, len(data), length)
 	}
+	o.awaitRoom(context.Background(), length)
+	defer o.lane.wrote(length)
 	l := o.lockOf(i)
 	l.Lock()
 	defer l.Unlock()
-	if o.Verified(i) {
+	if verified, err := o.ready(i); err != nil {
+		return fmt.Errorf("write piece %d: %w", i, err)
+	} else if verified {
 		return nil
 	}
 	defer l.writes.Add(1)
@@ -313,6 +320,7 @@ func (o *Object) fail(err error) {
 // endLocked lets all calls return err from now on.
 func (o *Object) endLocked(err error) {
 	o.err = err
+	o.stopWaitingLocked()
 	o.pending = nil
 	o.verified = append(Bitmap(nil), o.durable...)
 	o.verifiedBytes, o.verifiedCount = o.durableBytes, o.durableCount
@@ -337,10 +345,6 @@ func (o *Object) takePending() []int {
 
 // flushPieces brings the files of the pieces to the disk and reports whether that is certain.
 func (o *Object) flushPieces(pieces []int) bool {
-	hung := time.AfterFunc(hungAfter, func() {
-		o.fail(fmt.Errorf("%w: no answer for %v", ErrVolumeLost, hungAfter))
-	})
-	defer hung.Stop()
 	slices.Sort(pieces) // so that each file's are together, and the last is the one that ends last
 	for n, i := range pieces {
 		file, at, length := o.geo.at(i)
@@ -353,7 +357,12 @@ func (o *Object) flushPieces(pieces []int) bool {
 		if size < 0 {
 			size = at + length
 		}
-		if err := o.files.sync(file, size); err != nil {
+		patience := o.lane.patience()
+		hung := time.AfterFunc(patience, func() { o.fail(noAnswer(patience)) })
+		err := o.files.sync(file, size)
+		hung.Stop()
+		o.lane.answered()
+		if err != nil {
 			o.fail(fmt.Errorf("flush %s: %w", o.place.part, classify(err)))
 			return false
 		}

@@ -77,12 +77,15 @@ func (o *Object) withData(k, first, pieces int, found *Bitmap) error {
 
 // Recheck reads pieces from the disk and gives each to verify, one at a time; verify must not keep
 // data. What passes is verified; what does not is missing, loses its mark, and is returned. With an
-// error or a cancelled ctx the pieces not yet looked at stay as they were.
+// error or a cancelled ctx the pieces not yet looked at stay as they were. It waits as AwaitRoom does.
 //
 // It also is the way to turn blocks into a piece: a block that is written meanwhile is noticed and the
 // piece read again.
 func (o *Object) Recheck(ctx context.Context, pieces []int, verify func(i int, data []byte) bool) (bad []int, err error) {
 	for _, i := range pieces {
+		if !o.Verified(i) { // else it is not written again
+			o.AwaitRoom(ctx)
+		}
 		if err = ctx.Err(); err == nil {
 			err = o.Err()
 		}
@@ -148,7 +151,7 @@ func (o *Object) writeAgain(i, file int, b []byte, at int64) error {
 		return nil
 	}
 	if suspect {
-		o.files.list[file].dirty.Store(true) // whoever changed the file need not have flushed it
+		o.files.list[file].soil(int64(len(b))) // whoever changed the file need not have flushed it
 		return nil
 	}
 	return o.write(file, b, at)

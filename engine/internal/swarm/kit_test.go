@@ -67,6 +67,8 @@ type memory struct {
 	t *testing.T
 	o *object
 
+	room chan struct{} // nil: there is always room; else not before it is closed
+
 	mu       sync.Mutex
 	data     []byte
 	verified []bool
@@ -90,6 +92,16 @@ func (o *object) with(t *testing.T, has func(i int) bool) *memory {
 		}
 	}
 	return m
+}
+
+func (m *memory) AwaitRoom(ctx context.Context) {
+	if m.room == nil {
+		return
+	}
+	select {
+	case <-m.room:
+	case <-ctx.Done():
+	}
 }
 
 func (m *memory) WriteBlock(i int, off int64, b []byte) error {

@@ -352,7 +352,12 @@ func (l *link) awaitProof(n int) error {
 	return nil
 }
 
+// throttle holds up a chunk while the disk has enough to do, and then as our limits say. Reading is the place to wait: it
+// holds no lock of anybody's, and the peer sends no more than the connection takes.
 func (l *link) throttle(n int) error {
+	if err := l.awaitRoom(); err != nil {
+		return err
+	}
 	for _, limiter := range []Limiter{l.swarm.limiter, l.swarm.engine.cfg.DownloadLimiter} {
 		if limiter == nil {
 			continue
@@ -364,6 +369,17 @@ func (l *link) throttle(n int) error {
 			return err
 		}
 	}
+	return nil
+}
+
+func (l *link) awaitRoom() error {
+	if err := l.swarm.storing.enter(); err != nil { // the library may read when it was left
+		return err
+	}
+	defer l.swarm.storing.exit()
+	l.pause(true) // that nothing is read now is not the peer's fault
+	l.swarm.pieces.AwaitRoom(l.ctx)
+	l.pause(false)
 	return nil
 }
 

@@ -18,8 +18,10 @@ import (
 // Pieces is an object's storage, as swarm needs it. All methods may be called from several goroutines
 // at once, and none is called after Leave has returned.
 type Pieces interface {
+	// AwaitRoom waits until the disk can take more, but no longer than ctx. It is called before WriteBlock.
+	AwaitRoom(ctx context.Context)
 	// WriteBlock takes bytes of piece i that no hash has confirmed. It drops them if the piece is
-	// verified.
+	// verified. It does not wait for room: the library calls it.
 	WriteBlock(i int, off int64, b []byte) error
 	// ReadAt reads of piece i, verified or not, and returns less than len(b) only with an error.
 	ReadAt(b []byte, i int, off int64) (int, error)

@@ -496,6 +496,44 @@ func TestStorageFailure(t *testing.T) {
 	})
 }
 
+// A disk that has enough to do holds up peers at their connections. They are not to blame, nothing is asked for twice, and
+// leaving does not wait for the disk.
+func TestDiskWithoutRoomHoldsUpPeers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := makeObject(4<<20, 256<<10)
+		m := o.empty(t)
+		m.room = make(chan struct{})
+		leecher := newClient(t, "leecher", m)
+		connect(t, newClient(t, "one", o.full(t)), leecher)
+		connect(t, newClient(t, "two", o.full(t)), leecher)
+		time.Sleep(time.Minute)
+		if got, most := leecher.Totals().Received, int64(2*mostChunk); got == 0 || got > most {
+			t.Errorf("%d bytes were taken without room; want a chunk of each peer, at most %d", got, most)
+		}
+		for _, p := range leecher.Peers() {
+			if p.Stalled {
+				t.Errorf("%s counts as stalled", p.ID)
+			}
+		}
+		close(m.room)
+		wait(t, m)
+		if got := leecher.Totals().Wasted; got > o.Length/10 {
+			t.Errorf("%d bytes came twice", got)
+		}
+
+		m = o.empty(t)
+		m.room = make(chan struct{})
+		leaver := newClient(t, "leaver", m)
+		connect(t, newClient(t, "three", o.full(t)), leaver)
+		time.Sleep(time.Second)
+		start := time.Now()
+		leaver.Leave()
+		if took := time.Since(start); took > time.Second {
+			t.Errorf("Leave took %v", took)
+		}
+	})
+}
+
 func TestJoinChecksTheContent(t *testing.T) {
 	good := makeObject(1<<20, 256<<10)
 	for _, c := range []struct {
