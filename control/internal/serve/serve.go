@@ -135,7 +135,7 @@ func Run(ctx context.Context, cfg Config, ready func(Ready) error) (err error) {
 func web(ctx context.Context, log *slog.Logger, listener net.Listener, certificates *tls.Config, handler http.Handler, sessions *node.Node, ready func() error) error {
 	door := admit(listener, certificates, log)
 	server := &http.Server{
-		Handler: handler, TLSConfig: certificates, MaxHeaderBytes: maxHeader,
+		Handler: bounded(handler), TLSConfig: certificates, MaxHeaderBytes: maxHeader,
 		ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
