@@ -1,4 +1,6 @@
-package edge
+// Package allowance bounds how often each of many strangers may do something. It must never shut out those
+// who keep to their allowance because of those who do not.
+package allowance
 
 import (
 	"net/netip"
@@ -8,11 +10,11 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// maxAllowances bounds the memory that strangers can make us use, at about 200 bytes each.
-const maxAllowances = 50_000
+// maxKeys bounds the memory that strangers can make us use, at about 200 bytes each.
+const maxKeys = 50_000
 
-// allowances gives each key so many requests a second.
-type allowances struct {
+// Allowances give each key so much a second. They are safe for concurrent use.
+type Allowances struct {
 	rate  rate.Limit
 	burst int
 
@@ -20,17 +22,18 @@ type allowances struct {
 	byKey map[string]*rate.Limiter
 }
 
-func newAllowances(perSecond float64, burst int) *allowances {
-	return &allowances{rate: rate.Limit(perSecond), burst: burst, byKey: map[string]*rate.Limiter{}}
+// New returns allowances of perSecond, and of burst at once after a time of silence.
+func New(perSecond float64, burst int) *Allowances {
+	return &Allowances{rate: rate.Limit(perSecond), burst: burst, byKey: map[string]*rate.Limiter{}}
 }
 
-// take uses up one request of key. If none is left it changes nothing and returns how long until one is.
-func (a *allowances) take(key string, now time.Time) (wait time.Duration) {
+// Take uses up one of key's allowance. If none is left it changes nothing and returns how long until one is.
+func (a *Allowances) Take(key string, now time.Time) (wait time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	limiter := a.byKey[key]
 	if limiter == nil {
-		if len(a.byKey) >= maxAllowances {
+		if len(a.byKey) >= maxKeys {
 			clear(a.byKey) // everyone starts afresh: a flood of keys must not shut out those that are honest
 		}
 		limiter = rate.NewLimiter(a.rate, a.burst)
@@ -43,17 +46,13 @@ func (a *allowances) take(key string, now time.Time) (wait time.Duration) {
 	return max(time.Duration(missing/float64(a.rate)*float64(time.Second)), time.Millisecond)
 }
 
-// network returns what one client can change at will no part of: an IPv4 address, or the /64 of an IPv6 one.
-func network(address string) string {
-	ap, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return address
-	}
-	addr := ap.Addr().Unmap()
-	if addr.Is6() {
-		if prefix, err := addr.WithZone("").Prefix(64); err == nil {
+// Network returns what one client can change at will no part of: an IPv4 address, or the /64 of an IPv6 one.
+func Network(address netip.Addr) string {
+	address = address.Unmap()
+	if address.Is6() {
+		if prefix, err := address.WithZone("").Prefix(64); err == nil {
 			return prefix.String()
 		}
 	}
-	return addr.String()
+	return address.String()
 }
