@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -118,7 +119,7 @@ func Run(ctx context.Context, cfg Config, ready func(Ready) error) (err error) {
 	}
 	keep(content.Close)
 	sessions := node.New(node.Config{
-		Directory: directory.New(), Ledger: accounts, Network: geo.Find, STUN: stunAt,
+		Directory: directory.New(), Ledger: accounts, Network: geo.Find, Known: knownIn(publish.Open(cfg.Data)), STUN: stunAt,
 		GrantKeys: []ed25519.PublicKey{keys.Grant.Public().(ed25519.PublicKey)},
 		Epoch:     uint64(time.Now().UnixNano()), Log: cfg.Log.With("component", "node"),
 	})
@@ -129,6 +130,17 @@ func Run(ctx context.Context, cfg Config, ready func(Ready) error) (err error) {
 		cfg.Log.Info("serving", "listen", listener.Addr(), "reached", at.base, "stun", stunAt)
 		return ready(Ready{Control: at.base, Edge: at.base, STUN: stunAt[0]})
 	})
+}
+
+// knownIn tells which objects were published in a store.
+func knownIn(store *publish.Store) func(protocol.ContentID) (bool, error) {
+	return func(content protocol.ContentID) (bool, error) {
+		_, err := store.ByID(content)
+		if errors.Is(err, fs.ErrNotExist) {
+			return false, nil
+		}
+		return err == nil, err
+	}
 }
 
 // web serves HTTP until ctx ends.
