@@ -28,7 +28,7 @@ var ErrInUse = errors.New("the ledger is in use by another process")
 var (
 	chainsBucket    = []byte("chains")    // device key → chain
 	downloadsBucket = []byte("downloads") // device key + download → Account
-	pastBucket      = []byte("past")      // content ID → Past
+	pastBucket      = []byte("past")      // [device key +] content ID → Past
 )
 
 // Ledger is safe for concurrent use. Whatever a method has stored when it returns survives a power cut.

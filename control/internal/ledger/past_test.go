@@ -42,10 +42,9 @@ func fill(t *testing.T, l *Ledger, device protocol.DeviceKey, n int) {
 	}
 }
 
-func past(t *testing.T, l *Ledger) map[protocol.ContentID]Past {
+func past(t *testing.T, l *Ledger) (all []Past) {
 	t.Helper()
-	all := make(map[protocol.ContentID]Past)
-	if err := l.Past(func(c protocol.ContentID, p Past) error { all[c] = p; return nil }); err != nil {
+	if err := l.Past(func(p Past) error { all = append(all, p); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	return all
@@ -87,16 +86,24 @@ func TestDeviceCrowdsOutOnlyItself(t *testing.T) {
 			t.Fatalf("an account of %v was kept, though younger ones went", a.Received)
 		}
 	}
-	sum := map[protocol.ContentID]Past{account.Content: {
-		Outcomes: map[protocol.Outcome]int{protocol.OutcomeFailed: makeRoom},
-		Edge:     30 * makeRoom, Peers: 60 * makeRoom, Wasted: 4 * makeRoom, Uploaded: 7 * makeRoom,
+	sums := []Past{{
+		Device: greedy, Content: account.Content, Last: oldest.Add(-time.Second), Outcomes: map[protocol.Outcome]int{protocol.OutcomeFailed: makeRoom},
+		Edge: 30 * makeRoom, Peers: 60 * makeRoom, Wasted: 4 * makeRoom, Uploaded: 7 * makeRoom,
 	}}
-	if diff := cmp.Diff(sum, past(t, l)); diff != "" || l.Folded() != makeRoom {
+	if diff := cmp.Diff(sums, past(t, l)); diff != "" || l.Folded() != makeRoom {
 		t.Errorf("%d went; sums (-want +got):\n%s", l.Folded(), diff)
 	}
 	a.Sequence++
 	if err := l.Record(a, welcome); err != nil || l.Folded() != makeRoom {
 		t.Errorf("another report of a known download: %v, %d accounts went", err, l.Folded())
+	}
+	// In their time the device's sums go into those over all devices, which are older than anything is kept of one.
+	if _, _, err := l.Expire(t.Context(), now.Add(AccountLife+time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	all := past(t, l)
+	if len(all) != 1 || all[0].Device != (protocol.DeviceKey{}) || all[0].Outcomes[protocol.OutcomeFailed] != MaxAccounts+3 || all[0].Edge != 30*(MaxAccounts+3) {
+		t.Errorf("sums of all = %+v", all)
 	}
 }
 
@@ -123,8 +130,15 @@ func TestOldAccountsBecomeSums(t *testing.T) {
 		if err != nil || got != step.accounts || chains != 0 || len(accounts(t, l)) != step.left {
 			t.Errorf("Expire() = %d, %d, %v and %d accounts are left; want %d and %d", got, chains, err, len(accounts(t, l)), step.accounts, step.left)
 		}
-		if sum := past(t, l)[account.Content]; sum.Outcomes[protocol.OutcomeFailed] != step.summed || sum.Peers != uint64(60*step.summed) {
-			t.Errorf("sums = %+v; want those of %d accounts", sum, step.summed)
+		summed := 0
+		for _, p := range past(t, l) {
+			summed += p.Outcomes[protocol.OutcomeFailed]
+			if p.Device != (protocol.DeviceKey{}) || p.Peers != uint64(60*summed) {
+				t.Errorf("sums = %+v", p)
+			}
+		}
+		if summed != step.summed {
+			t.Errorf("sums of %d accounts; want %d", summed, step.summed)
 		}
 	}
 	l.Close()
@@ -133,8 +147,8 @@ func TestOldAccountsBecomeSums(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	if sum := past(t, l)[account.Content]; sum.Edge != 30*many {
-		t.Errorf("after a restart: %+v", sum)
+	if sums := past(t, l); len(sums) != 1 || sums[0].Edge != 30*many {
+		t.Errorf("after a restart: %+v", sums)
 	}
 }
 
@@ -258,8 +272,8 @@ func TestOlderLedgerIsRead(t *testing.T) {
 
 func TestSumsDoNotOverflow(t *testing.T) {
 	var p Past
-	p.add(Account{Peers: math.MaxUint64 - 5})
-	p.add(Account{Peers: 10})
+	p.add(Past{Peers: math.MaxUint64 - 5})
+	p.add(Past{Peers: 10})
 	if p.Peers != math.MaxUint64 {
 		t.Errorf("peers = %d", p.Peers)
 	}

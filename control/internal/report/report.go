@@ -78,12 +78,12 @@ func (b *Builder) Account(a ledger.Account) {
 }
 
 // Past adds what clients reported about downloads of an object whose accounts are not kept one by one any more.
-func (b *Builder) Past(content protocol.ContentID, p ledger.Past) {
+func (b *Builder) Past(p ledger.Past) {
 	started := 0
 	for _, n := range p.Outcomes {
 		started += n
 	}
-	b.object(content).add(Totals{
+	b.object(p.Content).add(Totals{
 		Started: started, Summed: started, Running: p.Outcomes[protocol.OutcomeRunning], Completed: p.Outcomes[protocol.OutcomeCompleted],
 		Paused: p.Outcomes[protocol.OutcomePaused], Cancelled: p.Outcomes[protocol.OutcomeCancelled], Failed: p.Outcomes[protocol.OutcomeFailed],
 		Edge: p.Edge, Peers: p.Peers, Wasted: p.Wasted, Uploaded: p.Uploaded,

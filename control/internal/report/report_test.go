@@ -25,7 +25,7 @@ func example() Report {
 	} {
 		b.Account(a)
 	}
-	b.Past(film, ledger.Past{Outcomes: map[protocol.Outcome]int{protocol.OutcomeCompleted: 40, protocol.OutcomeFailed: 2}, Wasted: 7, Uploaded: 8})
+	b.Past(ledger.Past{Content: film, Outcomes: map[protocol.Outcome]int{protocol.OutcomeCompleted: 40, protocol.OutcomeFailed: 2}, Wasted: 7, Uploaded: 8})
 	b.Served(film, 1300)
 	b.Served(film, 60)
 	return b.Report(time.Unix(1_800_000_000, 0).UTC(), func(c protocol.ContentID) string {
