@@ -51,7 +51,8 @@ const (
 	grace             = 5 * time.Second // for requests under way, at the end
 	readHeaderTimeout = 10 * time.Second
 	idleTimeout       = 2 * time.Minute
-	maxHeader         = 16 << 10 // bytes
+	writeTimeout      = 2 * time.Minute // of answers that set no time of their own, as those of the edge do for each step
+	maxHeader         = 16 << 10        // bytes
 )
 
 // Run serves until ctx ends, then lets requests under way finish for a few seconds. It calls ready once,
@@ -148,7 +149,8 @@ func web(ctx context.Context, log *slog.Logger, listener net.Listener, certifica
 	door := admit(listener, certificates, log)
 	server := &http.Server{
 		Handler: bounded(handler), TLSConfig: certificates, MaxHeaderBytes: maxHeader,
-		ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout,
+		ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, WriteTimeout: writeTimeout,
+		HTTP2:    &http.HTTP2Config{WriteByteTimeout: writeTimeout},
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	ended := make(chan error, 1)
