@@ -30,10 +30,10 @@ const (
 // errUnknownObject is the refusal of a report that cannot concern anything published here.
 var errUnknownObject = errors.New("no such object was published here")
 
-// tooMany is the refusal of a report that may be repeated.
-type tooMany struct{ retry time.Duration }
+// tooManyError is the refusal of a report that may be repeated.
+type tooManyError struct{ retry time.Duration }
 
-func (t tooMany) Error() string {
+func (t tooManyError) Error() string {
 	return fmt.Sprintf("too many new downloads are reported; this one may be in %s", t.retry)
 }
 
@@ -90,7 +90,7 @@ func (c *newcomers) account(known func(protocol.ContentID) (bool, error), a ledg
 	}
 	if wait > 0 {
 		c.refused.reports.Add(1)
-		return tooMany{retry: wait.Truncate(time.Second) + time.Second}
+		return tooManyError{retry: wait.Truncate(time.Second) + time.Second}
 	}
 	return nil
 }

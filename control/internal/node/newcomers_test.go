@@ -122,7 +122,7 @@ func TestManyDevicesOfOneAddressShareItsAllowance(t *testing.T) {
 			t.Fatalf("account %d: %v", n, err)
 		}
 	}
-	if wait, ok := errors.AsType[tooMany](account(addressBurst, here)); !ok || wait.retry <= 0 {
+	if wait, ok := errors.AsType[tooManyError](account(addressBurst, here)); !ok || wait.retry <= 0 {
 		t.Errorf("one over the burst: %v", wait)
 	}
 	if err := account(addressBurst, elsewhere); err != nil {

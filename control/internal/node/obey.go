@@ -286,7 +286,7 @@ func (s *session) report(r *wire.Report) error {
 	err = s.node.cfg.Ledger.Record(account, func() error {
 		return s.node.newcomers.account(s.node.cfg.Known, account, s.public.Addr(), time.Now())
 	})
-	if wait, ok := errors.AsType[tooMany](err); ok {
+	if wait, ok := errors.AsType[tooManyError](err); ok {
 		s.refuseReport(r, "busy", wait.Error(), wait.retry)
 		return nil
 	}

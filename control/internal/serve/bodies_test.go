@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -89,7 +90,7 @@ func answered(t *testing.T, name string, conn net.Conn, status string) {
 	began := time.Now()
 	conn.SetReadDeadline(began.Add(bodyTimeout + slack))
 	got, err := io.ReadAll(conn)
-	if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("%s: still open after %v", name, time.Since(began))
 	}
 	if !strings.Contains(string(got), " "+status+" ") {
