@@ -36,7 +36,11 @@ second behind.
 
 Offload is verified bytes from peers ÷ all verified bytes. The log counts every
 program that downloads, the reports only services of Tributary: where only those
-download, the two amounts of edge bytes differ by what was lost on the way.`,
+download, the two amounts of edge bytes differ by what was lost on the way.
+
+An account of each download is kept until 400 days after its last report, and for
+at most 20,000 downloads of one device, the latest. After that it is added to sums,
+which stay: no total shrinks. The report says of how many.`,
 		Example: `  tributary-control report --data /srv/tributary
   tributary-control report --data /srv/tributary --format html --out report.html`,
 		Args: usageArgs(cobra.NoArgs),
@@ -70,6 +74,9 @@ func buildReport(ctx context.Context, data string) (r report.Report, err error) 
 	}
 	defer func() { err = errors.Join(err, closeLedger()) }()
 	if err := accounts.Accounts(func(a ledger.Account) error { b.Account(a); return ctx.Err() }); err != nil {
+		return r, err
+	}
+	if err := accounts.Past(func(p ledger.Past) error { b.Past(p); return ctx.Err() }); err != nil {
 		return r, err
 	}
 	if err := readLog(ctx, edge.LogPath(data), &b); err != nil {

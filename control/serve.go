@@ -30,6 +30,10 @@ same file. Use this for development and in closed networks.
 When clients may come, one line of JSON is printed:
   {"control":"https://HOST:PORT","edge":"https://HOST:PORT","stun":"HOST:PORT"}
 
+Reports are taken of objects that were published in DIR, and of so many new
+downloads from one device and one address as honest ones have. What was refused
+is logged once a minute, as a warning.
+
 SIGINT and SIGTERM end the program: requests under way get up to five seconds.
 publish and report may run on the same DIR meanwhile.`,
 		Example: `  # try it on one machine; the system picks the ports

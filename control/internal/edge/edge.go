@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tributary-dl/tributary/control/internal/allowance"
 	"github.com/tributary-dl/tributary/control/internal/publish"
 	"github.com/tributary-dl/tributary/control/protocol"
 )
@@ -37,7 +38,7 @@ type Edge struct {
 	access   *accessLog
 	patience time.Duration
 
-	byAddress, byDevice *allowances // of grants
+	byAddress, byDevice *allowance.Allowances // of grants
 
 	requests, active, errors, sent, granted, refused atomic.Int64
 }
@@ -62,7 +63,7 @@ func New(c Config) (*Edge, error) {
 	return &Edge{
 		store: publish.Open(c.DataDir), grantKey: keys.Grant, control: c.Control, shaper: newShaper(c.RateLimit),
 		log: c.Log, access: access, patience: patience,
-		byAddress: newAllowances(addressRate, addressBurst), byDevice: newAllowances(deviceRate, deviceBurst),
+		byAddress: allowance.New(addressRate, addressBurst), byDevice: allowance.New(deviceRate, deviceBurst),
 	}, nil
 }
 

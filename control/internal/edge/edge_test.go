@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -402,6 +403,27 @@ func TestClientThatTakesNothingIsCutOff(t *testing.T) {
 	<-over
 	if s := l.edge.Stats(); s.Active != 0 || s.BytesSent >= 24<<20 {
 		t.Errorf("%+v", s)
+	}
+}
+
+// Short answers must not hold a connection either, when a client asks on and on and reads none of them.
+func TestClientThatOnlyAsksIsCutOff(t *testing.T) {
+	l := start(t, nil)
+	l.edge.patience = 200 * time.Millisecond
+	plain := httptest.NewServer(l.edge.Handler())
+	defer plain.Close()
+	conn, err := net.Dial("tcp", plain.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	requests := []byte(strings.Repeat("GET / HTTP/1.1\r\nHost: x\r\n\r\n", 1000))
+	for err == nil {
+		conn.SetWriteDeadline(time.Now().Add(20 * time.Second)) // far more than the edge's patience
+		_, err = conn.Write(requests)
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error("the connection is still open")
 	}
 }
 

@@ -10,9 +10,11 @@ import (
 	"io/fs"
 	"math"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"time"
 
+	"github.com/tributary-dl/tributary/control/internal/allowance"
 	"github.com/tributary-dl/tributary/control/protocol"
 )
 
@@ -55,7 +57,7 @@ type refusal struct {
 func (r *refusal) Error() string { return r.sentence }
 
 func (e *Edge) grant(w http.ResponseWriter, r *http.Request, now time.Time) ([]byte, error) {
-	if wait := e.byAddress.take(network(r.RemoteAddr), now); wait > 0 { // before anything that costs more
+	if wait := e.byAddress.Take(network(r.RemoteAddr), now); wait > 0 { // before anything that costs more
 		return nil, tooMany(wait)
 	}
 	var request protocol.GrantRequest
@@ -66,7 +68,7 @@ func (e *Edge) grant(w http.ResponseWriter, r *http.Request, now time.Time) ([]b
 	if err != nil {
 		return nil, &refusal{status: http.StatusBadRequest, sentence: err.Error()}
 	}
-	if wait := e.byDevice.take(string(device[:]), now); wait > 0 {
+	if wait := e.byDevice.Take(string(device[:]), now); wait > 0 {
 		return nil, tooMany(wait)
 	}
 	object, err := e.store.ByID(content)
@@ -88,6 +90,15 @@ func (e *Edge) grant(w http.ResponseWriter, r *http.Request, now time.Time) ([]b
 
 func tooMany(wait time.Duration) error {
 	return &refusal{status: http.StatusTooManyRequests, sentence: "too many grant requests", retry: wait}
+}
+
+// network is whose allowance a request uses up.
+func network(address string) string {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return address
+	}
+	return allowance.Network(at.Addr())
 }
 
 // noteGrant adds to the log which device takes the bytes, if the request says so and proves it.

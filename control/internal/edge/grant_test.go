@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tributary-dl/tributary/control/internal/allowance"
 	"github.com/tributary-dl/tributary/control/internal/publish"
 	"github.com/tributary-dl/tributary/control/protocol"
 )
@@ -126,7 +127,7 @@ func TestGrantRefusals(t *testing.T) {
 
 func TestGreedyDeviceIsAskedToWait(t *testing.T) {
 	l := start(t, nil)
-	l.edge.byDevice = newAllowances(0.1, 3)
+	l.edge.byDevice = allowance.New(0.1, 3)
 	o := l.publish("a.bin", content(100), nil)
 	for i := range 5 {
 		resp, _ := l.ask(encode(t, protocol.NewGrantRequest(o.ID, newDevice(1), time.Now())))
@@ -143,29 +144,5 @@ func TestGreedyDeviceIsAskedToWait(t *testing.T) {
 	}
 	if resp, _ := l.ask(encode(t, protocol.NewGrantRequest(o.ID, newDevice(2), time.Now()))); resp.StatusCode != http.StatusOK {
 		t.Errorf("another device: %s", resp.Status)
-	}
-}
-
-func TestAllowancesComeBackAndStayBounded(t *testing.T) {
-	a := newAllowances(2, 1)
-	now := time.Now()
-	if a.take("x", now) != 0 || a.take("x", now) != 500*time.Millisecond || a.take("y", now) != 0 || a.take("x", now.Add(500*time.Millisecond)) != 0 {
-		t.Error("an allowance of 2 a second is not kept")
-	}
-	for i := range maxAllowances + 10 {
-		a.take(strconv.Itoa(i), now)
-	}
-	if n := len(a.byKey); n > maxAllowances {
-		t.Errorf("%d keys are remembered", n)
-	}
-}
-
-func TestNetworkIsWhatAClientCannotChange(t *testing.T) {
-	for address, want := range map[string]string{
-		"192.0.2.7:1": "192.0.2.7", "[2001:db8:1:2:3::4]:1": "2001:db8:1:2::/64", "[::ffff:192.0.2.7]:1": "192.0.2.7", "[fe80::1%eth0]:1": "fe80::/64", "pipe": "pipe",
-	} {
-		if got := network(address); got != want {
-			t.Errorf("network(%q) = %q; want %q", address, got, want)
-		}
 	}
 }

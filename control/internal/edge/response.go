@@ -107,13 +107,14 @@ func (w *response) next(want int) (int, error) {
 	return size, nil
 }
 
-// settle sends what net/http holds back while the client's time still runs, and ends that time, because the
-// connection may go on to a handler that is not ours.
+// settle sends what net/http holds back while the client's time still runs. What is left, such as a short answer that
+// fits its buffers, gets as long again: a client that asks on and on and reads nothing would otherwise hold its
+// connection for ever. The next request begins with the server's own WriteTimeout.
 func (w *response) settle() {
 	if w.sent > 0 && w.Header().Get("Content-Length") != "" {
 		_ = http.NewResponseController(w.ResponseWriter).Flush() // on an error the connection is closed anyway
 	}
-	w.allow(time.Time{})
+	w.allow(time.Now().Add(w.patience))
 }
 
 // allow sets a deadline. A writer that has none is not a network connection.

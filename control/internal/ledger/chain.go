@@ -38,18 +38,23 @@ func (g *SecondaryGUID) UnmarshalText(text []byte) error {
 type chain struct {
 	GUIDs  []SecondaryGUID `json:"guids"` // newest first
 	Forked time.Time       `json:"forked,omitzero"`
+	Seen   time.Time       `json:"seen,omitzero"` // the last login, as exactly as seenEvery
 }
 
 // Login compares the secondary GUIDs that a device reports (newest first) with the last ones it
-// reported, stores them, and tells whether the device is in quarantine.
-func (l *Ledger) Login(device protocol.DeviceKey, guids []SecondaryGUID, now time.Time) (quarantined bool, err error) {
+// reported, stores them, and tells whether the device is in quarantine. Before a device becomes known admit
+// is asked; if it says no, the device is not remembered, which does it no harm.
+func (l *Ledger) Login(device protocol.DeviceKey, guids []SecondaryGUID, now time.Time, admit func() bool) (quarantined bool, err error) {
 	var c chain
 	err = l.db.View(func(tx *bolt.Tx) error { return c.load(tx, device) })
 	if err != nil {
 		return false, fmt.Errorf("read chain: %w", err)
 	}
-	if slices.Equal(c.GUIDs, guids) { // a reconnect; most logins end here, without a write
+	if slices.Equal(c.GUIDs, guids) && now.Sub(c.Seen) < seenEvery { // a reconnect; most logins end here, without a write
 		return c.quarantined(now), nil
+	}
+	if len(c.GUIDs) == 0 && !admit() {
+		return false, nil
 	}
 	err = l.db.Batch(func(tx *bolt.Tx) error {
 		if err := c.load(tx, device); err != nil {
@@ -87,7 +92,7 @@ func (c chain) quarantined(now time.Time) bool {
 }
 
 func (c chain) extend(guids []SecondaryGUID, now time.Time) chain {
-	next := chain{GUIDs: guids, Forked: c.Forked}
+	next := chain{GUIDs: guids, Forked: c.Forked, Seen: now.UTC().Truncate(time.Second)}
 	if forks(c.GUIDs, guids) {
 		next.Forked = now
 	}

@@ -1,6 +1,7 @@
-// Package ledger is what the control plane remembers for good: what clients reported about each
-// download, and the chain of secondary GUIDs of each device. It is the only importer of bbolt on the
-// control side. Reports are clients' words: the ledger stores them, and must never treat them as true.
+// Package ledger is what the control plane remembers: what clients reported about each download, and the
+// chain of secondary GUIDs of each device. It is the only importer of bbolt on the control side. Reports are
+// clients' words: the ledger stores them, and must never treat them as true, nor let what one device says
+// take the place of what another has said.
 package ledger
 
 import (
@@ -9,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -26,11 +28,13 @@ var ErrInUse = errors.New("the ledger is in use by another process")
 var (
 	chainsBucket    = []byte("chains")    // device key → chain
 	downloadsBucket = []byte("downloads") // device key + download → Account
+	pastBucket      = []byte("past")      // [device key +] content ID → Past
 )
 
 // Ledger is safe for concurrent use. Whatever a method has stored when it returns survives a power cut.
 type Ledger struct {
-	db *bolt.DB
+	db     *bolt.DB
+	folded atomic.Int64
 }
 
 // Open opens or makes the ledger at path for writing; nobody else can open it meanwhile.
@@ -40,7 +44,7 @@ func Open(path string) (*Ledger, error) {
 		return nil, err
 	}
 	err = db.Update(func(tx *bolt.Tx) error {
-		for _, name := range [][]byte{chainsBucket, downloadsBucket} {
+		for _, name := range [][]byte{chainsBucket, downloadsBucket, pastBucket} {
 			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 				return err
 			}
@@ -128,31 +132,72 @@ func (a Account) Check() error {
 }
 
 // Record stores the account unless one with the same or a later sequence number is there already: a
-// repeated or late report changes nothing.
-func (l *Ledger) Record(a Account) error {
-	key := slices.Concat(a.Device[:], a.Download[:])
+// repeated or late report changes nothing. Before a download becomes known, or is said to be of another
+// object, admit is asked once; its error comes back as it is, and nothing is stored. A device that has
+// MaxAccounts already loses its oldest ones to the sums, see Past.
+func (l *Ledger) Record(a Account, admit func() error) error {
+	key := accountKey(a)
 	value, err := json.Marshal(a)
 	if err != nil {
 		return fmt.Errorf("encode account: %w", err)
 	}
-	err = l.db.Batch(func(tx *bolt.Tx) error {
+	known, err := l.knows(a)
+	if err != nil {
+		return fmt.Errorf("record account: %w", err)
+	}
+	if !known {
+		if err := admit(); err != nil {
+			return err
+		}
+	}
+	folded := 0
+	err = l.db.Batch(func(tx *bolt.Tx) (err error) {
+		folded = 0 // a batch may be tried again
 		bucket := tx.Bucket(downloadsBucket)
-		if old := bucket.Get(key); old != nil {
-			var stored Account
-			if err := json.Unmarshal(old, &stored); err != nil {
-				return fmt.Errorf("stored account: %w", err)
+		old := bucket.Get(key)
+		if old == nil {
+			if folded, err = crowded(tx, a.Device); err != nil {
+				return err
 			}
-			if stored.Sequence >= a.Sequence {
-				return nil
-			}
+			return bucket.Put(key, value)
+		}
+		var stored Account
+		if err := json.Unmarshal(old, &stored); err != nil {
+			return fmt.Errorf("stored account: %w", err)
+		}
+		if stored.Sequence >= a.Sequence {
+			return nil
 		}
 		return bucket.Put(key, value)
 	})
 	if err != nil {
 		return fmt.Errorf("record account: %w", err)
 	}
+	l.folded.Add(int64(folded))
 	return nil
 }
+
+// Folded returns how many accounts have gone into the sums since Open because their device had too many.
+func (l *Ledger) Folded() int64 { return l.folded.Load() }
+
+// knows reports whether there is an account of the download for the same object.
+func (l *Ledger) knows(a Account) (known bool, err error) {
+	err = l.db.View(func(tx *bolt.Tx) error {
+		value := tx.Bucket(downloadsBucket).Get(accountKey(a))
+		if value == nil {
+			return nil
+		}
+		var stored Account
+		if err := json.Unmarshal(value, &stored); err != nil {
+			return fmt.Errorf("stored account: %w", err)
+		}
+		known = stored.Content == a.Content
+		return nil
+	})
+	return known, err
+}
+
+func accountKey(a Account) []byte { return slices.Concat(a.Device[:], a.Download[:]) }
 
 // Accounts calls each with every account, ordered by device and download, until it returns an error.
 func (l *Ledger) Accounts(each func(Account) error) error {

@@ -33,6 +33,9 @@ func accounts(t *testing.T, l *Ledger) (all []Account) {
 	return all
 }
 
+// welcome admits everybody.
+func welcome() error { return nil }
+
 var account = Account{
 	Device: protocol.DeviceKey{1}, Download: [16]byte{2}, Content: protocol.ContentID{3},
 	Sequence: 5, Total: 100, Edge: 30, Peers: 60, Wasted: 4, Uploaded: 7, Active: 1500 * time.Millisecond,
@@ -58,7 +61,7 @@ func TestLatestReportWinsAndSurvives(t *testing.T) {
 		{newer, []Account{newer}},
 		{other, []Account{newer, other}},
 	} {
-		if err := l.Record(step.a); err != nil {
+		if err := l.Record(step.a, welcome); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(step.want, accounts(t, l)); diff != "" {
@@ -91,7 +94,7 @@ func TestAccountsAreChecked(t *testing.T) {
 func TestLedgerHasOneWriter(t *testing.T) {
 	path := filepath.Join(t.TempDir(), FileName)
 	l := openAt(t, path)
-	if err := l.Record(account); err != nil {
+	if err := l.Record(account, welcome); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := OpenReadOnly(path); !errors.Is(err, ErrInUse) {
@@ -177,7 +180,7 @@ func TestQuarantineEnds(t *testing.T) {
 		{"a day later", 26 * time.Hour, "dca", false},
 		{"its clone shows up", 27 * time.Hour, "xba", true},
 	} {
-		got, err := l.Login(device, chainOf(step.guids), now.Add(step.after))
+		got, err := l.Login(device, chainOf(step.guids), now.Add(step.after), func() bool { return true })
 		if err != nil || got != step.want {
 			t.Errorf("%s: quarantined %v, %v", step.what, got, err)
 		}
@@ -193,10 +196,10 @@ func TestManyWriteAtOnce(t *testing.T) {
 		work.Go(func() {
 			a := account
 			a.Device = protocol.DeviceKey{byte(i)}
-			if err := l.Record(a); err != nil {
+			if err := l.Record(a, welcome); err != nil {
 				t.Error(err)
 			}
-			if _, err := l.Login(a.Device, chainOf(fmt.Sprint(i)), time.Now()); err != nil {
+			if _, err := l.Login(a.Device, chainOf(fmt.Sprint(i)), time.Now(), func() bool { return true }); err != nil {
 				t.Error(err)
 			}
 		})

@@ -106,7 +106,7 @@ func (n *Node) login(ws *websocket.Conn, conn *gatherer, device protocol.DeviceK
 		refusal := &wire.NodeMessage{Body: &wire.NodeMessage_Refused{Refused: &wire.Refused{Code: code, Text: err.Error()}}}
 		return nil, errors.Join(err, write(ctx, ws, refusal))
 	}
-	edgeOnly, err := n.cfg.Ledger.Login(device, guids, time.Now())
+	edgeOnly, err := n.cfg.Ledger.Login(device, guids, time.Now(), func() bool { return n.newcomers.device(public.Addr(), time.Now()) })
 	if err != nil {
 		// An operator's trouble must not become the client's: it is let in, unchecked.
 		n.cfg.Log.Error("chain of a device could not be checked", "guid", device.GUID(), "err", err)

@@ -31,7 +31,8 @@ type Config struct {
 	Ledger    *ledger.Ledger
 	GrantKeys []ed25519.PublicKey // of the edges whose grants count
 	Network   func(netip.Addr) selection.Network
-	STUN      []string // host:port of two ports of one STUN server, told to clients
+	Known     func(protocol.ContentID) (bool, error) // whether an object was published here: nothing else is accounted for
+	STUN      []string                               // host:port of two ports of one STUN server, told to clients
 	Log       *slog.Logger
 
 	Epoch            uint64        // of the directory, see wire.Welcome
@@ -43,6 +44,7 @@ const (
 	loginDeadline = 5 * time.Second
 	writeDeadline = 10 * time.Second // for one message to a client that does not read
 	sweepInterval = time.Minute
+	expireEvery   = 24 * time.Hour  // what is old in the ledger; it is looked through from end to end
 	minReconnect  = 5 * time.Second // shortest reconnect window
 )
 
@@ -52,8 +54,9 @@ type Node struct {
 	peerSecret    [32]byte // makes peer IDs of this epoch
 	introductions *introductions
 	seekers       *seekers
-	stop          context.CancelFunc // ends the sweeper
-	work          sync.WaitGroup     // requests, sessions, their writers and pings, and the sweeper
+	newcomers     *newcomers
+	stop          context.CancelFunc // ends the sweepers
+	work          sync.WaitGroup     // requests, sessions, their writers and pings, and the sweepers
 
 	mu       sync.Mutex
 	sessions map[selection.PeerID]*session
@@ -68,11 +71,15 @@ func New(cfg Config) *Node {
 	if cfg.AdmissionRate == 0 {
 		cfg.AdmissionRate = 400
 	}
-	n := &Node{cfg: cfg, introductions: newIntroductions(), seekers: newSeekers(), sessions: make(map[selection.PeerID]*session)}
+	n := &Node{
+		cfg: cfg, introductions: newIntroductions(), seekers: newSeekers(), newcomers: newNewcomers(),
+		sessions: make(map[selection.PeerID]*session),
+	}
 	rand.Read(n.peerSecret[:])
 	var ctx context.Context
 	ctx, n.stop = context.WithCancel(context.Background())
 	n.work.Go(func() { n.sweep(ctx) })
+	n.work.Go(func() { n.expire(ctx) })
 	return n
 }
 
@@ -87,6 +94,7 @@ func (n *Node) sweep(ctx context.Context) {
 			n.cfg.Directory.Sweep(now)
 			n.introductions.expire(now)
 			n.seekers.expire(now)
+			n.tellRefused()
 		}
 	}
 }

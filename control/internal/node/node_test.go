@@ -44,7 +44,7 @@ func start(t *testing.T) *place {
 	p := &place{grantKey: grantKey, ledger: l}
 	p.node = New(Config{
 		Directory: directory.New(), Ledger: l, GrantKeys: []ed25519.PublicKey{public}, Epoch: 7,
-		Network: selection.ByPrefix, STUN: []string{"192.0.2.1:3478", "192.0.2.1:3479"},
+		Network: selection.ByPrefix, Known: published, STUN: []string{"192.0.2.1:3478", "192.0.2.1:3479"},
 		Log: slog.New(slog.NewTextHandler(testOutput{t}, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	mux := http.NewServeMux()
@@ -213,6 +213,9 @@ func (p *place) grant(d *device, content protocol.ContentID, change func(*protoc
 }
 
 var film = protocol.ContentID{1, 2, 3}
+
+// published knows the film only.
+func published(content protocol.ContentID) (bool, error) { return content == film, nil }
 
 func TestWelcomeTellsWhatAClientNeeds(t *testing.T) {
 	p := start(t)

@@ -280,14 +280,21 @@ func (s *session) report(r *wire.Report) error {
 			return fmt.Errorf("more than %d malformed reports, the last: %w", maxMalformed, err)
 		}
 		s.log.Info("malformed report", "count", s.malformed, "err", err)
-		refused := &wire.Refused{Code: "invalid", Text: err.Error(), Sequence: r.Sequence}
-		if len(r.Download) == len(account.Download) {
-			refused.Download = r.Download
-		}
-		s.send(&wire.NodeMessage{Body: &wire.NodeMessage_Refused{Refused: refused}})
+		s.refuseReport(r, "invalid", err.Error(), 0)
 		return nil
 	}
-	if err := s.node.cfg.Ledger.Record(account); err != nil {
+	err = s.node.cfg.Ledger.Record(account, func() error {
+		return s.node.newcomers.account(s.node.cfg.Known, account, s.public.Addr(), time.Now())
+	})
+	if wait, ok := errors.AsType[tooManyError](err); ok {
+		s.refuseReport(r, "busy", wait.Error(), wait.retry)
+		return nil
+	}
+	switch {
+	case errors.Is(err, errUnknownObject): // it will be none of ours later either
+		s.refuseReport(r, "invalid", err.Error(), 0)
+		return nil
+	case err != nil:
 		// Without a Recorded the client keeps the report and repeats it.
 		s.log.Error("report could not be stored", "err", err)
 		s.refuse(0, "busy", "reports cannot be stored now", retryReport)
@@ -295,6 +302,15 @@ func (s *session) report(r *wire.Report) error {
 	}
 	s.send(&wire.NodeMessage{Body: &wire.NodeMessage_Recorded{Recorded: &wire.Recorded{Download: r.Download, Sequence: r.Sequence}}})
 	return nil
+}
+
+// refuseReport refuses a report and names it. With "invalid" the client drops it, with "busy" it keeps it.
+func (s *session) refuseReport(r *wire.Report, code, text string, retry time.Duration) {
+	refused := &wire.Refused{Code: code, Text: text, Sequence: r.Sequence, RetryAfterS: uint32(retry / time.Second)}
+	if len(r.Download) == len(ledger.Account{}.Download) {
+		refused.Download = r.Download
+	}
+	s.send(&wire.NodeMessage{Body: &wire.NodeMessage_Refused{Refused: refused}})
 }
 
 // account reads a report.

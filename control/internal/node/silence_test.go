@@ -59,7 +59,7 @@ func inBubble(t *testing.T, run func(t *testing.T, n *Node, ws *websocket.Conn))
 	defer l.Close()
 	d := newDevice(t, "anna")
 	synctest.Test(t, func(t *testing.T) {
-		n := New(Config{Directory: directory.New(), Ledger: l, Network: selection.ByPrefix, Log: slog.New(slog.DiscardHandler)})
+		n := New(Config{Directory: directory.New(), Ledger: l, Network: selection.ByPrefix, Known: published, Log: slog.New(slog.DiscardHandler)})
 		listener := &oneConnection{conns: make(chan net.Conn), done: make(chan struct{})}
 		server := &http.Server{Handler: n, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
 		served := make(chan error, 1)
@@ -135,7 +135,7 @@ func FuzzObey(f *testing.F) {
 	}
 	f.Cleanup(func() { l.Close() })
 	public, _, _ := ed25519.GenerateKey(nil)
-	n := New(Config{Directory: directory.New(), Ledger: l, GrantKeys: []ed25519.PublicKey{public}, Network: selection.ByPrefix, Log: slog.New(slog.DiscardHandler)})
+	n := New(Config{Directory: directory.New(), Ledger: l, GrantKeys: []ed25519.PublicKey{public}, Network: selection.ByPrefix, Known: published, Log: slog.New(slog.DiscardHandler)})
 	f.Cleanup(func() { n.Close(context.Background()) })
 	for _, m := range []*wire.ClientMessage{
 		{Body: &wire.ClientMessage_Announce{Announce: &wire.Announce{Holdings: []*wire.Announce_Holding{{Content: film[:], CompletePercent: 5}}}}},

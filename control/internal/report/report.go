@@ -20,6 +20,7 @@ type Totals struct {
 	Paused    int `json:"paused"`
 	Cancelled int `json:"cancelled"`
 	Failed    int `json:"failed"`
+	Summed    int `json:"summed"` // of Started: those of which the ledger keeps no more than the sums
 
 	EdgeLogged uint64 `json:"edge_bytes_logged"`   // as our log says, to all kinds of clients
 	Edge       uint64 `json:"edge_bytes_reported"` // verified, as clients say; so are those that follow
@@ -76,6 +77,19 @@ func (b *Builder) Account(a ledger.Account) {
 	})
 }
 
+// Past adds what clients reported about downloads of an object whose accounts are not kept one by one any more.
+func (b *Builder) Past(p ledger.Past) {
+	started := 0
+	for _, n := range p.Outcomes {
+		started += n
+	}
+	b.object(p.Content).add(Totals{
+		Started: started, Summed: started, Running: p.Outcomes[protocol.OutcomeRunning], Completed: p.Outcomes[protocol.OutcomeCompleted],
+		Paused: p.Outcomes[protocol.OutcomePaused], Cancelled: p.Outcomes[protocol.OutcomeCancelled], Failed: p.Outcomes[protocol.OutcomeFailed],
+		Edge: p.Edge, Peers: p.Peers, Wasted: p.Wasted, Uploaded: p.Uploaded,
+	})
+}
+
 // Served adds bytes of an object that our edge sent.
 func (b *Builder) Served(content protocol.ContentID, bytes uint64) {
 	b.object(content).EdgeLogged += bytes
@@ -108,6 +122,7 @@ func (t *Totals) add(o Totals) {
 	t.Paused += o.Paused
 	t.Cancelled += o.Cancelled
 	t.Failed += o.Failed
+	t.Summed += o.Summed
 	t.EdgeLogged += o.EdgeLogged
 	t.Edge += o.Edge
 	t.Peers += o.Peers

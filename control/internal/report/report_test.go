@@ -25,6 +25,7 @@ func example() Report {
 	} {
 		b.Account(a)
 	}
+	b.Past(ledger.Past{Content: film, Outcomes: map[protocol.Outcome]int{protocol.OutcomeCompleted: 40, protocol.OutcomeFailed: 2}, Wasted: 7, Uploaded: 8})
 	b.Served(film, 1300)
 	b.Served(film, 60)
 	return b.Report(time.Unix(1_800_000_000, 0).UTC(), func(c protocol.ContentID) string {
@@ -37,14 +38,14 @@ func example() Report {
 
 func TestTotals(t *testing.T) {
 	r := example()
-	want := Totals{Started: 3, Completed: 2, Failed: 1, EdgeLogged: 1360, Edge: 1350, Peers: 750, Wasted: 5, Uploaded: 750}
+	want := Totals{Started: 45, Completed: 42, Failed: 3, Summed: 42, EdgeLogged: 1360, Edge: 1350, Peers: 750, Wasted: 12, Uploaded: 758}
 	if len(r.Objects) != 2 || r.Objects[0].Totals != want {
 		t.Errorf("objects = %+v", r.Objects)
 	}
 	if got := r.Objects[0].Offload(); got < 0.357 || got > 0.358 {
 		t.Errorf("offload = %v; want 750 of 2100", got)
 	}
-	if all := r.All; all.Started != 5 || all.Running != 1 || all.Paused != 1 || all.Peers != 800 {
+	if all := r.All; all.Started != 47 || all.Running != 1 || all.Paused != 1 || all.Peers != 800 {
 		t.Errorf("all = %+v", all)
 	}
 	if (Totals{}).Offload() != 0 {
@@ -66,17 +67,18 @@ func TestEveryFormatTellsTheSame(t *testing.T) {
 		Objects []map[string]any
 	}
 	if err := json.Unmarshal([]byte(texts[JSON]), &decoded); err != nil || len(decoded.Objects) != 2 ||
-		decoded.All["peer_bytes_reported"] != 800.0 || decoded.Objects[0]["name"] != "=film <1>" || decoded.Objects[0]["completed"] != 2.0 {
+		decoded.All["peer_bytes_reported"] != 800.0 || decoded.Objects[0]["name"] != "=film <1>" || decoded.Objects[0]["completed"] != 42.0 || decoded.All["summed"] != 42.0 {
 		t.Errorf("JSON: %v\n%s", err, texts[JSON])
 	}
 	rows, err := csv.NewReader(strings.NewReader(texts[CSV])).ReadAll()
-	if err != nil || len(rows) != 3 || rows[1][1] != "'=film <1>" || rows[1][8] != "1360" {
+	if err != nil || len(rows) != 3 || rows[1][1] != "'=film <1>" || rows[1][8] != "1360" || rows[1][14] != "42" {
 		t.Errorf("CSV: %v %q", err, rows)
 	}
-	if !strings.Contains(texts[HTML], "=film &lt;1&gt;") || strings.Contains(texts[HTML], "<1>") || !strings.Contains(texts[HTML], "35.7%") {
+	if !strings.Contains(texts[HTML], "=film &lt;1&gt;") || strings.Contains(texts[HTML], "<1>") || !strings.Contains(texts[HTML], "35.7%") ||
+		!strings.Contains(texts[HTML], "Of 42 of these") {
 		t.Errorf("HTML:\n%s", texts[HTML])
 	}
-	if !strings.Contains(texts[Table], "1.4 kB") || !strings.Contains(texts[Table], song.String()[:16]) {
+	if !strings.Contains(texts[Table], "1.4 kB") || !strings.Contains(texts[Table], song.String()[:16]) || !strings.Contains(texts[Table], "Of 42 of these") {
 		t.Errorf("table:\n%s", texts[Table])
 	}
 	if err := example().Write(&bytes.Buffer{}, "pdf"); err == nil {

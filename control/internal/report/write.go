@@ -65,7 +65,7 @@ func (r Report) writeJSON(w io.Writer) error {
 func (r Report) writeCSV(w io.Writer) error {
 	c := csv.NewWriter(w)
 	_ = c.Write([]string{"content", "name", "started", "running", "completed", "paused", "cancelled", "failed",
-		"edge_bytes_logged", "edge_bytes_reported", "peer_bytes_reported", "wasted_bytes_reported", "uploaded_bytes_reported", "offload"})
+		"edge_bytes_logged", "edge_bytes_reported", "peer_bytes_reported", "wasted_bytes_reported", "uploaded_bytes_reported", "offload", "summed"})
 	for _, o := range r.Objects {
 		row := []string{o.Content.String(), cell(o.Name)}
 		for _, n := range []int{o.Started, o.Running, o.Completed, o.Paused, o.Cancelled, o.Failed} {
@@ -74,7 +74,7 @@ func (r Report) writeCSV(w io.Writer) error {
 		for _, n := range []uint64{o.EdgeLogged, o.Edge, o.Peers, o.Wasted, o.Uploaded} {
 			row = append(row, strconv.FormatUint(n, 10))
 		}
-		_ = c.Write(append(row, strconv.FormatFloat(o.Offload(), 'f', 4, 64)))
+		_ = c.Write(append(row, strconv.FormatFloat(o.Offload(), 'f', 4, 64), strconv.Itoa(o.Summed)))
 	}
 	c.Flush()
 	return c.Error() // also of the writes above
@@ -95,7 +95,11 @@ func (r Report) writeTable(w io.Writer) error {
 		line(t, o.Totals, o.Title())
 	}
 	line(t, r.All, "all")
-	return t.Flush()
+	if err := t.Flush(); err != nil || r.All.Summed == 0 {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\nOf %d of these downloads only the sums are kept.\n", r.All.Summed)
+	return err
 }
 
 func line(w io.Writer, t Totals, title string) {
@@ -142,7 +146,7 @@ tfoot { font-weight: 600; }
 </style>
 <h1>Tributary report</h1>
 <p>As of {{.Made.Format "2006-01-02 15:04:05 MST"}}. “Edge (log)” is what this edge sent, to any program; the other
-amounts are what services reported.</p>
+amounts are what services reported.{{if .All.Summed}} Of {{.All.Summed}} of these downloads only the sums are kept.{{end}}</p>
 <table>
 <thead><tr><th>Object<th>Started<th>Completed<th>Paused<th>Cancelled<th>Failed<th>Edge (log)<th>Edge (clients)<th>Peers<th>Wasted<th>Offload</tr></thead>
 <tbody>

@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -50,7 +51,8 @@ const (
 	grace             = 5 * time.Second // for requests under way, at the end
 	readHeaderTimeout = 10 * time.Second
 	idleTimeout       = 2 * time.Minute
-	maxHeader         = 16 << 10 // bytes
+	writeTimeout      = 2 * time.Minute // of answers that set no time of their own, as those of the edge do for each step
+	maxHeader         = 16 << 10        // bytes
 )
 
 // Run serves until ctx ends, then lets requests under way finish for a few seconds. It calls ready once,
@@ -118,7 +120,7 @@ func Run(ctx context.Context, cfg Config, ready func(Ready) error) (err error) {
 	}
 	keep(content.Close)
 	sessions := node.New(node.Config{
-		Directory: directory.New(), Ledger: accounts, Network: geo.Find, STUN: stunAt,
+		Directory: directory.New(), Ledger: accounts, Network: geo.Find, Known: knownIn(publish.Open(cfg.Data)), STUN: stunAt,
 		GrantKeys: []ed25519.PublicKey{keys.Grant.Public().(ed25519.PublicKey)},
 		Epoch:     uint64(time.Now().UnixNano()), Log: cfg.Log.With("component", "node"),
 	})
@@ -131,12 +133,24 @@ func Run(ctx context.Context, cfg Config, ready func(Ready) error) (err error) {
 	})
 }
 
+// knownIn tells which objects were published in a store.
+func knownIn(store *publish.Store) func(protocol.ContentID) (bool, error) {
+	return func(content protocol.ContentID) (bool, error) {
+		_, err := store.ByID(content)
+		if errors.Is(err, fs.ErrNotExist) {
+			return false, nil
+		}
+		return err == nil, err
+	}
+}
+
 // web serves HTTP until ctx ends.
 func web(ctx context.Context, log *slog.Logger, listener net.Listener, certificates *tls.Config, handler http.Handler, sessions *node.Node, ready func() error) error {
 	door := admit(listener, certificates, log)
 	server := &http.Server{
-		Handler: handler, TLSConfig: certificates, MaxHeaderBytes: maxHeader,
-		ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout,
+		Handler: bounded(handler), TLSConfig: certificates, MaxHeaderBytes: maxHeader,
+		ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, WriteTimeout: writeTimeout,
+		HTTP2:    &http.HTTP2Config{WriteByteTimeout: writeTimeout},
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	ended := make(chan error, 1)

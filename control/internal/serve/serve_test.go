@@ -129,7 +129,7 @@ func TestLedgerCanBeReadWhileItIsServed(t *testing.T) {
 		t.Fatal(err)
 	}
 	account := ledger.Account{Content: protocol.ContentID{1}, Sequence: 1, Edge: 5}
-	if err := l.Record(account); err != nil {
+	if err := l.Record(account, func() error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	edgeBytes := func() (n uint64, err error) {

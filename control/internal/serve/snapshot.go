@@ -14,7 +14,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"time"
 
 	"github.com/tributary-dl/tributary/control/internal/durable"
 	"github.com/tributary-dl/tributary/control/internal/ledger"
@@ -53,8 +52,9 @@ func serveSnapshots(dir string, l *ledger.Ledger, log *slog.Logger) (*snapshots,
 	}
 	s := &snapshots{path: filepath.Join(dir, doorFile)}
 	s.server = &http.Server{
-		ReadHeaderTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		Handler: bounded(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), []byte("Bearer "+d.Token)) != 1 {
 				http.Error(w, "the token does not fit", http.StatusForbidden)
 				return
@@ -63,7 +63,7 @@ func serveSnapshots(dir string, l *ledger.Ledger, log *slog.Logger) (*snapshots,
 				log.Warn("copy of the ledger", "err", err)
 				panic(http.ErrAbortHandler) // so that the reader sees a broken copy as broken
 			}
-		}),
+		})),
 	}
 	s.work.Go(func() {
 		if err := s.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {

@@ -1127,7 +1127,7 @@ type Refused struct {
 	Code          string                 `protobuf:"bytes,2,opt,name=code,proto3" json:"code,omitempty"` // bad_grant, expired, busy, quarantined, invalid, unsupported_version
 	Text          string                 `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
 	RetryAfterS   uint32                 `protobuf:"varint,4,opt,name=retry_after_s,json=retryAfterS,proto3" json:"retry_after_s,omitempty"`
-	Download      []byte                 `protobuf:"bytes,5,opt,name=download,proto3" json:"download,omitempty"`  // 16 bytes: the report of this download is malformed and need not be repeated
+	Download      []byte                 `protobuf:"bytes,5,opt,name=download,proto3" json:"download,omitempty"`  // 16 bytes: the report of this download is refused; after invalid it need not be repeated, after busy it may be
 	Sequence      uint32                 `protobuf:"varint,6,opt,name=sequence,proto3" json:"sequence,omitempty"` // of that report
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
