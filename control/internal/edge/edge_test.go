@@ -156,12 +156,14 @@ func TestAnswersTellAnyClientWhatItGets(t *testing.T) {
 				"Content-Encoding":       "",
 				"Digest":                 "SHA-256=" + digest,
 				"Repr-Digest":            "sha-256=:" + digest + ":",
-				"Last-Modified":          o.Published.Format(http.TimeFormat),
 				"X-Content-Type-Options": "nosniff",
 			} {
 				if got := resp.Header.Get(name); got != want {
 					t.Errorf("%s %s: %s is %q; want %q", resp.Proto, method, name, got, want)
 				}
+			}
+			if since, err := http.ParseTime(resp.Header.Get("Last-Modified")); err != nil || since.Before(o.Published) || since.After(time.Now()) {
+				t.Errorf("%s %s: since %s, %v; published at %s", resp.Proto, method, since, err, o.Published)
 			}
 			links := strings.Join(resp.Header.Values("Link"), "\n")
 			want := fmt.Sprintf(`</.tributary/manifest/%s.torrent>; rel=describedby; type="application/x-bittorrent"
