@@ -193,7 +193,7 @@ func (e *Engine) enter() error {
 }
 
 func (e *Engine) publish(s api.Download) {
-	if before, known := e.feed.set(s); !known || before.State != s.State {
+	if before, known := e.feed.set(s); !known || before.State != s.State || download.Idle(before) != download.Idle(s) {
 		e.look()
 	}
 }
@@ -209,50 +209,6 @@ func (m marks) Durable(id string) (storage.Bitmap, error) { return m.Store.Durab
 func (e *Engine) storageFailed(id string, err error) {
 	if d, findErr := e.find(id); findErr == nil {
 		d.StorageFailed(err)
-	}
-}
-
-// look makes the queue look again.
-func (e *Engine) look() {
-	select {
-	case e.kick <- struct{}{}:
-	default:
-	}
-}
-
-// runQueue admits downloads in the order of their priority, as many as the settings allow, and keeps what is
-// offered to peers within its room.
-func (e *Engine) runQueue() {
-	for {
-		select {
-		case <-e.ctx.Done():
-			return
-		case <-e.kick:
-		}
-		list, settings := e.List(), e.Settings()
-		for _, id := range e.offers.settle(list, settings.KeepShared) {
-			if d, err := e.find(id); err == nil {
-				e.noteUntold(d, d.SettingsChanged(e.ctx))
-			}
-		}
-		room := settings.MaxActive
-		waiting := []api.Download{}
-		for _, s := range list {
-			switch {
-			case download.Active(s.State, s.Problem):
-				room--
-			case s.State == api.StateQueued:
-				waiting = append(waiting, s)
-			}
-		}
-		slices.SortStableFunc(waiting, func(a, b api.Download) int {
-			return cmp.Or(cmp.Compare(a.Priority, b.Priority), a.Added.Compare(b.Added))
-		})
-		for _, s := range waiting[:max(0, min(room, len(waiting)))] {
-			if d, err := e.find(s.ID); err == nil {
-				e.noteUntold(d, d.Admit(e.ctx, true))
-			}
-		}
 	}
 }
 
@@ -387,6 +343,9 @@ func (e *Engine) check(r *api.AddRequest) (err error) {
 	}
 	if r.RateLimit < 0 {
 		return errors.New("the rate limit is negative")
+	}
+	if r.Tries < 0 || r.Tries > api.MostTries {
+		return fmt.Errorf("%d tries are not between 0, which is without end, and %d", r.Tries, api.MostTries)
 	}
 	_, err = api.SettingsPatch{Proxy: &r.Proxy}.Check() // it takes what the setting takes
 	return err

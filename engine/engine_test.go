@@ -47,7 +47,7 @@ func TestBadRequestsGetASentenceAndChangeNothing(t *testing.T) {
 		{}, {URL: "file:///etc/passwd"}, {URL: "javascript:alert(1)"}, {URL: "ftp://example.com/x"}, {URL: "http://"},
 		{URL: "https://example.com/x", Dir: "relative"}, {URL: "https://example.com/x", Out: "../x"},
 		{URL: "https://example.com/x", Out: "con.txt"}, {URL: "https://example.com/x", Checksum: "nonsense"},
-		{URL: "https://example.com/x", RateLimit: -1}, {URL: "https://example.com/x", Proxy: "foo"}, {URL: "https://example.com/x", Mirrors: []string{"data:,x"}},
+		{URL: "https://example.com/x", RateLimit: -1}, {URL: "https://example.com/x", Tries: -1}, {URL: "https://example.com/x", Proxy: "foo"}, {URL: "https://example.com/x", Mirrors: []string{"data:,x"}},
 		{URL: strings.Repeat("x", 1<<20)},
 	} {
 		if d, err := e.Add(t.Context(), r); api.CodeOf(err) != api.ErrInvalid || err.Error() == "" {

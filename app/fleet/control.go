@@ -75,3 +75,8 @@ func (c *Control) Publish(ctx context.Context, policy string, files ...string) (
 	}
 	return urls, nil
 }
+
+// Report returns what the control plane has in its ledger, as JSON.
+func (c *Control) Report(ctx context.Context) ([]byte, error) {
+	return output(ctx, c.place, controlProgram, c.programs.path(controlProgram), "report", "--data", c.data, "--format", "json")
+}

@@ -167,6 +167,7 @@ type AddRequest struct {
 	Paused     bool              `json:"paused,omitempty"`
 	Priority   int               `json:"priority,omitempty"`
 	RateLimit  int64             `json:"rate_limit,omitempty"`  // bytes a second; 0: none
+	Tries      int               `json:"tries,omitempty"`       // of the server in a row that bring nothing, after which it has failed; 0: the setting
 	AllowLocal bool              `json:"allow_local,omitempty"` // redirects may lead to private addresses
 	Part       string            `json:"part,omitempty"`        // to a machine's service: name in Dir of the empty file that comes with the request
 }

@@ -78,6 +78,7 @@ const (
 	SayWhyLimit    = "why_limit"
 	SayWhyNoPeers  = "why_no_peers"
 	SayWhyNoneYet  = "why_none_yet"
+	SayWhyBehind   = "why_behind"
 	SayWhyNobody   = "why_nobody"
 	SayWhyAll      = "why_all"
 	SayWhyHeldBack = "why_held_back"
@@ -186,6 +187,7 @@ var Phrases = map[string]string{
 	SayWhyNoPeers:  "The edge: there are no peers for this file.",
 	SayWhyNobody:   "Neither the edge nor a peer gives anything at the moment.",
 	SayWhyNoneYet:  "The edge: no peer has been reached yet.",
+	SayWhyBehind:   "The edge: another download of the same file has the peers until it is complete.",
 	SayWhyAll:      "Edge and peers give all they have.",
 	SayWhyHeldBack: "Your link or the publisher's plan: peers suffice, so the edge is held to {{.rate}} to save the publisher's bytes.",
 

@@ -27,6 +27,7 @@ type Settings struct {
 	ShareVPN         bool    `json:"share_vpn"`          // also through a VPN, which may be an employer's
 	MaxActive        int     `json:"max_active"`         // downloads at a time; the rest queue
 	Connections      int     `json:"connections"`        // to an edge, per download
+	Tries            int     `json:"tries"`              // of a server in a row that bring nothing, after which a download has failed; 0: without end
 	Proxy            string  `json:"proxy"`              // http, https or socks5 URL for edges
 }
 
@@ -52,6 +53,7 @@ type SettingsPatch struct {
 	ShareVPN         *bool    `json:"share_vpn,omitempty"`
 	MaxActive        *int     `json:"max_active,omitempty"`
 	Connections      *int     `json:"connections,omitempty"`
+	Tries            *int     `json:"tries,omitempty"`
 	Proxy            *string  `json:"proxy,omitempty"`
 }
 

@@ -14,6 +14,9 @@ const (
 	maxActive      = 100
 	maxConnections = 32
 	maxShareDays   = 3650
+
+	// MostTries is the highest number of tries that may be asked for; without end is 0.
+	MostTries = 1_000_000
 )
 
 // shareHours is the form of Settings.ShareHours. The two ends may be on different days.
@@ -38,6 +41,7 @@ func (p SettingsPatch) Check() (field string, err error) {
 		{"battery_level", ifPresent(p.BatteryLevel, within(0, 100))},
 		{"max_active", ifPresent(p.MaxActive, within(1, maxActive))},
 		{"connections", ifPresent(p.Connections, within(1, maxConnections))},
+		{"tries", ifPresent(p.Tries, within(0, MostTries))},
 		{"proxy", ifPresent(p.Proxy, proxyFault)},
 	}
 	for _, c := range checks {

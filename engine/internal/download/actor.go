@@ -233,7 +233,7 @@ func (a *actor) resume() error {
 	a.rec.Want = api.WantRun
 	a.rec.Problem, a.problem, a.lasting = nil, nil, nil
 	a.stopRetry()
-	a.retryWait, a.wrong = 0, 0
+	a.retryWait, a.wrong, a.rec.Vain = 0, 0, 0
 	a.rec.happened(api.SayResumed)
 	a.setState(api.StateQueued)
 	a.startIfWanted()
@@ -241,19 +241,40 @@ func (a *actor) resume() error {
 }
 
 // setAdmitted gives a place in the queue's number of active downloads, or takes it. One that does not wait for a
-// place gets none: it would keep it for a time when nobody counts on it.
+// place gets none, and one that comes to rest gives its own back: it would keep it for a time when nobody counts on it.
 func (a *actor) setAdmitted(admitted bool) {
 	switch {
 	case admitted && a.state == api.StateQueued:
 		a.admitted = true
 		a.startIfWanted()
 	case admitted:
-	case Active(a.state, a.problem) && a.state != api.StateFinishing:
+	case Active(a.state) && a.state != api.StateFinishing:
 		a.admitted = false
-		a.stopRetry()
 		a.stopActivity()
 		a.setState(api.StateQueued)
 	}
+}
+
+// yieldAfter is how long nobody may send anything to a download before others may have its place.
+const yieldAfter = 10 * time.Second
+
+// yield lets a transfer to which nobody sends anything rest until the edge is due to be asked again, and tells whether it
+// does. Until somebody else needs its place, such a transfer better goes on looking for peers.
+func (a *actor) yield() bool {
+	t, now := a.transfer(), time.Now()
+	if t == nil || t.act.stopping() || a.state != api.StateDownloading || t.edgeErr == nil || a.lasting == nil || t.counted.Delivering > 0 ||
+		now.Sub(t.began) < yieldAfter || now.Sub(a.lasting.Since) < yieldAfter {
+		return false
+	}
+	p, wait := internalProblem(t.edgeErr), time.Duration(0)
+	if e, ok := errors.AsType[*edge.Error](t.edgeErr); ok {
+		p = edgeProblem(e)
+		if e.RetryAfter > 0 {
+			wait = t.edgeRetry.Sub(now)
+		}
+	}
+	a.trouble(p, wait, true)
+	return true
 }
 
 func (a *actor) settingsChanged() {
@@ -293,9 +314,9 @@ func (a *actor) trouble(p api.Problem, retryAfter time.Duration, passing bool) {
 		p.Since = a.lasting.Since
 	}
 	a.problem, a.lasting = &p, &p
+	a.admitted = false
 	if !passing {
 		a.rec.Problem = &p
-		a.admitted = false
 		a.rec.happenedTo(api.SayStopped, &p)
 		a.log.Info("download failed", "code", p.Code, "text", p.Text)
 		a.setState(api.StateFailed)
@@ -328,7 +349,16 @@ func (a *actor) waitFor(d time.Duration) {
 
 // goesWell notes that bytes came: what was wrong before is over.
 func (a *actor) goesWell() {
-	a.problem, a.lasting, a.retryWait = nil, nil, 0
+	a.problem, a.lasting, a.retryWait, a.rec.Vain = nil, nil, 0, 0
+}
+
+// outOfTries tells that the user wants no more of them: the edge failed so many times without a byte in between.
+func (a *actor) outOfTries() bool {
+	most := a.rec.Request.Tries
+	if most == 0 {
+		most = a.cfg.Settings().Tries
+	}
+	return most > 0 && a.rec.Vain >= most
 }
 
 func (a *actor) retryTimer() <-chan time.Time {
@@ -351,7 +381,18 @@ func (a *actor) retryDue() {
 		a.lookForRoom()
 		return
 	}
-	a.startIfWanted()
+	a.queueAgain()
+}
+
+// queueAgain ends a rest: the download takes its turn among the others. Until it has it, its problem says why it did not go
+// on before.
+func (a *actor) queueAgain() {
+	if a.problem != nil {
+		p := *a.problem // the one that was published must not change
+		p.RetryAt = nil
+		a.problem = &p
+	}
+	a.setState(api.StateQueued)
 	a.publishIfDue(true)
 }
 
@@ -377,7 +418,7 @@ func (a *actor) lookForRoom() {
 			case full:
 				a.waitFor(diskPoll)
 			default:
-				a.startIfWanted()
+				a.queueAgain()
 			}
 		})
 	})
@@ -402,10 +443,11 @@ func (a *actor) storageFailed(err error) {
 
 // edgeTrouble turns an edge's error into what the user sees, and what happens next.
 func (a *actor) edgeTrouble(err error) {
+	a.rec.Vain++
 	e, ok := errors.AsType[*edge.Error](err)
 	if !ok {
-		a.trouble(internalProblem(err), 0, true)
+		a.trouble(internalProblem(err), 0, !a.outOfTries())
 		return
 	}
-	a.trouble(edgeProblem(e), e.RetryAfter, e.Kind == edge.Temporary)
+	a.trouble(edgeProblem(e), e.RetryAfter, e.Kind == edge.Temporary && !a.outOfTries())
 }

@@ -676,3 +676,105 @@ func TestCommandsFromAllSides(t *testing.T) {
 		})
 	}
 }
+
+// A download that rests has no place in the queue, and takes its turn again when it may go on. Until then it says why it
+// rested.
+func TestRestingTakesNoPlace(t *testing.T) {
+	simulate(t, 4*mib, 10*mib, 4*mib, protocol.ModeSpeed, func(t *testing.T, w *world) {
+		w.edge.kill()
+		w.start(record(edgeURL))
+		s := w.wait("waiting", in(api.StateWaiting))
+		if Active(s.State) {
+			t.Error("it takes a place while it waits")
+		}
+		w.set(func() { w.full = true })
+		s = w.wait("the queue", in(api.StateQueued))
+		if s.Problem == nil || s.Problem.RetryAt != nil || !strings.HasPrefix(s.Note, s.Problem.Title) {
+			t.Errorf("queued again: %q, %+v", s.Note, s.Problem)
+		}
+		w.edge.wake()
+		time.Sleep(time.Hour)
+		if sent := w.sent.Load(); sent != 0 {
+			t.Errorf("the edge sent %d bytes to a download without a place", sent)
+		}
+		w.set(func() { w.full = false })
+		w.admit()
+		w.complete(t)
+	})
+}
+
+// A hybrid download looks for peers as long as it likes, until somebody else needs its place.
+func TestSilentTransferYields(t *testing.T) {
+	simulate(t, 8*mib, 10*mib, 2*mib, protocol.ModeSpeed, func(t *testing.T, w *world) {
+		yields := func() bool {
+			yielded, err := w.download.Yield(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return yielded
+		}
+		w.start(record(edgeURL))
+		w.wait("half", half)
+		if yields() {
+			t.Error("it yields while bytes come")
+		}
+		w.edge.kill()
+		w.wait("a problem", Idle)
+		if yields() {
+			t.Error("it yields at the first error")
+		}
+		w.set(func() { w.full = true })
+		time.Sleep(time.Minute)
+		if s := w.download.Snapshot(); s.State != api.StateDownloading || !yields() {
+			t.Errorf("%s: it does not yield after a minute of silence", s.State)
+		}
+		if s := w.download.Snapshot(); s.State != api.StateWaiting || s.Problem == nil || s.Problem.RetryAt == nil || s.VerifiedBytes < 4*mib {
+			t.Errorf("%s with %d bytes, problem %+v", s.State, s.VerifiedBytes, s.Problem)
+		}
+		w.wait("the queue", in(api.StateQueued))
+		w.edge.wake()
+		w.admit()
+		w.complete(t)
+	})
+}
+
+// Who wants an end of trying gets it: after so many tries in a row that bring nothing. What is there stays, and Resume begins
+// to count anew.
+func TestTriesComeToAnEnd(t *testing.T) {
+	for _, inTheMiddle := range []bool{false, true} {
+		for _, plain := range []bool{false, true} {
+			simulate(t, 32*mib, 10*mib, 4*mib, protocol.ModeSpeed, func(t *testing.T, w *world) {
+				w.plain.Store(plain)
+				w.set(func() { w.settings.Tries = 6 })
+				r := record(edgeURL)
+				if plain {
+					r.Request.Tries = 5
+				}
+				if !inTheMiddle {
+					w.edge.kill()
+				}
+				w.start(r)
+				if inTheMiddle { // bytes in between begin the count anew
+					for range 2 {
+						w.edge.wake()
+						had := w.download.Snapshot().VerifiedBytes
+						w.wait("more", func(s api.Download) bool { return s.VerifiedBytes > had && s.Problem == nil })
+						w.edge.kill()
+						time.Sleep(2 * time.Second)
+					}
+				}
+				began := time.Now()
+				s := w.wait("the end", in(api.StateFailed))
+				if took := time.Since(began); took < time.Second || took > 5*time.Minute {
+					t.Errorf("plain %v, in the middle %v: failed after %v", plain, inTheMiddle, took)
+				}
+				if s.Problem == nil || s.Problem.Code != api.CodeEdgeUnreachable || s.Problem.RetryAt != nil || inTheMiddle && s.VerifiedBytes == 0 {
+					t.Errorf("plain %v: failed with %d bytes: %+v", plain, s.VerifiedBytes, s.Problem)
+				}
+				w.edge.wake()
+				w.resume(w.download)
+				w.complete(t)
+			})
+		}
+	}
+}

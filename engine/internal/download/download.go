@@ -8,7 +8,7 @@
 //
 //	start → resolve (worker) → reserve (worker) → transfer: tick ⇄ fetch (workers), swarm
 //	      → finish (worker) → complete
-//	any trouble → stopActivity → waiting (retry) | failed;  pause → stopActivity → paused
+//	any trouble → stopActivity → waiting → queued (takes its turn again) | failed;  pause → stopActivity → paused
 package download
 
 import (
@@ -124,6 +124,12 @@ func (d *Download) Resume(ctx context.Context) error { return d.change(ctx, "res
 // Admit gives or takes the right to be active (the engine's queue).
 func (d *Download) Admit(ctx context.Context, admitted bool) error {
 	return d.do(ctx, "", func(a *actor) error { a.setAdmitted(admitted); return nil })
+}
+
+// Yield gives up its place if nobody has sent it anything for a while, and tells whether it did.
+func (d *Download) Yield(ctx context.Context) (yielded bool, err error) {
+	err = d.do(ctx, "", func(a *actor) error { yielded = a.yield(); return nil })
+	return yielded, err
 }
 
 // Move changes the place in the queue.

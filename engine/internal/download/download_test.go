@@ -47,6 +47,7 @@ type bench struct {
 	published int   // snapshots
 	saved     int   // records
 	broken    error // of the journal
+	full      bool  // all places of the queue are taken
 }
 
 func (b *bench) current() api.Settings {
@@ -110,12 +111,17 @@ func newBench(t *testing.T) *bench {
 	return b
 }
 
+// publish notes what a download tells, and gives it a place again when it has rested.
 func (b *bench) publish(s api.Download) {
 	b.mu.Lock()
 	b.snapshot = s
 	b.published++
+	full := b.full
 	b.mu.Unlock()
 	b.changed.Broadcast()
+	if d := b.download; s.State == api.StateQueued && s.Problem != nil && !full {
+		go d.Admit(context.Background(), true)
+	}
 }
 
 // launch runs a download until the test ends or stop is called. It waits for its place in the queue.

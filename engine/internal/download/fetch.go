@@ -234,6 +234,7 @@ func (a *actor) edgeFailed(t *transfer, err error) {
 		a.rec.happenedTo(api.SayServerFailed, &p)
 	}
 	if t.swarm != nil && t.counted.Delivering == 0 { // peers are looked for on and on, so this may last
+		a.rec.Vain++
 		p.Since, p.RetryAt = a.lasting.Since, new(t.edgeRetry)
 		a.problem = &p
 	}

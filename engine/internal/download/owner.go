@@ -137,7 +137,7 @@ func (a *actor) hand(h *storage.Handed) error {
 	if a.rec.File != nil {
 		a.rec.File.Part = h.Part()
 	}
-	if a.state == api.StateWaiting {
+	if a.state == api.StateWaiting || a.state == api.StateQueued {
 		a.problem, a.lasting = nil, nil
 		a.setState(api.StateQueued)
 	}

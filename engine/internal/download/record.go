@@ -33,6 +33,7 @@ type Record struct {
 	File       *storage.Identity
 	Validators map[string]edge.Validator // what each mirror said of its bytes, by URL
 	Restarts   int                       // times that the file on the server had changed
+	Vain       int                       // tries of the edge in a row that brought nothing
 	Suspect    bool                      // the part file was changed: hash all of it when it is opened next
 
 	FromEdge, FromPeers, Wasted, Uploaded int64 // bytes

@@ -28,8 +28,8 @@ type Marks interface {
 // Peering connects objects with their swarms. It is implemented over the piece engine, ICE and the
 // session with the control plane; none of its methods but Swarm.Leave waits for the network.
 type Peering interface {
-	// Join makes the object known to peers and, if seek, looks for some. An object has one swarm: while
-	// another download of it is in, Join returns an error.
+	// Join makes the object known to peers and, if seek, looks for some. An object has one swarm, which one download of it is in
+	// at a time; others wait, see Totals.Behind. Who seeks goes before who does not.
 	Join(o Object, seek bool) (Swarm, error)
 }
 
@@ -59,6 +59,8 @@ type Totals struct {
 	Received, Wasted, Sent int64
 	Peers                  int // connected
 	Delivering             int // connected, not stalled
+
+	Behind bool // another download of the object is in its swarm; this one is when that has left, or has all
 
 	Near           int64 // of Received: from peers in the LAN
 	NearDelivering int   // of Delivering

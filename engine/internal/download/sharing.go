@@ -24,7 +24,9 @@ func (a *actor) shareable() bool {
 	return s.ShareDays == 0 || a.rec.Finished == nil || time.Since(*a.rec.Finished) < time.Duration(s.ShareDays)*24*time.Hour
 }
 
-func (a *actor) sharedNow() bool { return a.shared != nil && a.shareable() }
+func (a *actor) sharedNow() bool {
+	return a.shared != nil && a.shareable() && !a.shared.Totals().Behind
+}
 
 // Withheld implements Observer.
 func (o observer) Withheld() bool { return o.d.withheld.Load() }

@@ -93,6 +93,9 @@ func (a *actor) describeTransfer(s *api.Download, t *transfer) {
 func (a *actor) note(s api.Download) string {
 	switch s.State {
 	case api.StateQueued:
+		if s.Problem != nil {
+			return s.Problem.Title + " · waits for its turn to be tried again"
+		}
 		return "Waits for its turn"
 	case api.StateResolving:
 		return "Asking the server"
@@ -163,6 +166,8 @@ func (a *actor) why(s api.Download) api.Phrase {
 		return api.Say(api.SayWhyNobody)
 	case t.swarm == nil:
 		return api.Say(api.SayWhyNoPeers)
+	case t.counted.Behind:
+		return api.Say(api.SayWhyBehind)
 	case s.Peers == 0:
 		return api.Say(api.SayWhyNoneYet)
 	case t.allowance >= hybrid.Unlimited:

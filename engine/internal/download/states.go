@@ -15,14 +15,18 @@ var allowed = map[api.State]map[string]bool{
 	api.StateFailed:      {"pause": false, "resume": true},
 }
 
-// Active tells whether a download takes a place in the queue. One that waits for its owner, who may be away for weeks,
-// keeps nobody else waiting.
-func Active(s api.State, p *api.Problem) bool {
+// Active tells whether a download takes a place in the queue. One that rests, until its next try or for its owner, keeps
+// nobody else waiting; it asks for a place again when it may go on.
+func Active(s api.State) bool {
 	switch s {
 	case api.StateResolving, api.StateDownloading, api.StateFinishing:
 		return true
-	case api.StateWaiting:
-		return p == nil || p.Code != api.CodeNeedsOwner
 	}
 	return false
+}
+
+// Idle tells whether a download takes a place while nobody sends it anything: no edge answers, and peers are only looked
+// for. See Download.Yield.
+func Idle(s api.Download) bool {
+	return s.State == api.StateDownloading && s.EdgeSilent && s.Problem != nil
 }

@@ -381,7 +381,7 @@ func (a *actor) gaveUp(t *transfer, now time.Time) bool {
 	if t.swarm != nil && t.counted.Delivering > 0 {
 		return false
 	}
-	if now.Before(t.edgeRetry) && t.swarm != nil {
+	if now.Before(t.edgeRetry) && t.swarm != nil && !a.outOfTries() {
 		return false // peers may still be found
 	}
 	err := t.edgeErr

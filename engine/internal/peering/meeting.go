@@ -65,7 +65,7 @@ func (m *member) introduced(in session.Introduction) {
 	if complete || time.Now().After(end) { // a stale one would end the link; a new one can be shown later
 		grant, end = nil, time.Time{}
 	}
-	if m.left || complete && !m.mayOffer() {
+	if m.left || !m.hasPlace || complete && !m.mayOffer() {
 		return
 	}
 	if old := m.meetings[id]; old != nil {
@@ -110,6 +110,9 @@ func (m *member) meet(ctx context.Context, id swarm.PeerID, in session.Introduct
 	sw, err := m.ensureSwarm()
 	if err != nil {
 		_ = link.Close() // the swarm's error is the one to tell
+		if errors.Is(err, swarm.ErrClosed) {
+			return // the download leaves, or another one of the object has the place now
+		}
 		m.service.log.Warn("joining a swarm", "object", m.object.Manifest.Name, "err", err)
 		return
 	}

@@ -28,8 +28,8 @@ const (
 	grantTime    = 8 * time.Second  // for an edge to issue one
 )
 
-// member is one object's place among peers. The swarm exists while the object is being downloaded or has
-// peers; a shared object that nobody asks for costs nothing.
+// member is what one download has to do with peers. It may have its object's place among them, see arrange. Then the swarm
+// exists while the object is being downloaded or has peers; a shared object that nobody asks for costs nothing.
 type member struct {
 	service *Service
 	control *control
@@ -44,6 +44,8 @@ type member struct {
 
 	mu       sync.Mutex   // guards the fields below
 	swarm    *swarm.Swarm // nil until needed
+	hasPlace bool
+	free     <-chan struct{} // closed when the one who had the place before has left the swarm; nil: nobody was in it
 	left     bool
 	seeking  bool
 	looking  bool         // seek runs
@@ -66,16 +68,20 @@ func (m *member) signal() {
 }
 
 // Seek looks for peers from now on, or does not any more.
-func (m *member) Seek(on bool) { m.setSeek(on) }
-
-func (m *member) setSeek(on bool) {
+func (m *member) Seek(on bool) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	m.seeking = on
-	if !m.left {
-		m.announce()
-	}
-	if on && !m.looking && !m.left {
+	m.followSeek()
+	m.mu.Unlock()
+	m.service.mu.Lock()
+	defer m.service.mu.Unlock()
+	m.service.arrange(m.content())
+}
+
+// followSeek does what follows from the place and from seeking; m.mu is held.
+func (m *member) followSeek() {
+	m.announce()
+	if m.seeking && m.hasPlace && !m.looking && !m.left {
 		m.looking = true
 		m.work.Go(m.seek) // looks up at once, and need not be woken to do it again
 		return
@@ -88,8 +94,12 @@ func (m *member) mayOffer() bool {
 	return !m.object.Observer.Withheld() && m.service.cfg.MaySend(m.upload(), api.PathLAN)
 }
 
-// announce offers the object, or withdraws it while nothing of it may be sent; m.mu is held.
+// announce offers the object, or withdraws it while nothing of it may be sent. Who has not the place says nothing; m.mu
+// is held.
 func (m *member) announce() {
+	if m.left || !m.hasPlace {
+		return
+	}
 	if !m.mayOffer() {
 		m.control.Withdraw(m.content())
 		return
@@ -110,9 +120,7 @@ func (m *member) settingsChanged() {
 func (m *member) announceAgain() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if !m.left {
-		m.announce()
-	}
+	m.announce()
 }
 
 // kick has the swarm ask again whom it may serve.
@@ -127,7 +135,7 @@ func (m *member) seek() {
 	pause := firstPause
 	for {
 		m.mu.Lock()
-		if m.left || !m.seeking || m.ctx.Err() != nil {
+		if m.left || !m.seeking || !m.hasPlace || m.ctx.Err() != nil {
 			m.looking = false
 			m.mu.Unlock()
 			return
@@ -223,10 +231,16 @@ func (m *member) complete() bool {
 
 // ensureSwarm joins the swarm if that has not been done, or not since the last peer went.
 func (m *member) ensureSwarm() (*swarm.Swarm, error) {
+	if !m.mayJoin() {
+		return nil, swarm.ErrClosed
+	}
 	m.turn.Lock()
 	defer m.turn.Unlock()
 	if sw := m.joined(); sw != nil {
 		return sw, nil
+	}
+	if !m.isPlaced() { // if it is taken from now on, stepBack waits for our turn to end
+		return nil, swarm.ErrClosed
 	}
 	f := m.object.Manifest
 	content := swarm.Content{ID: f.ID, Name: f.Name, InfoBytes: f.InfoBytes(), PieceLayers: f.PieceLayers(),
@@ -270,10 +284,7 @@ func (m *member) leaveIfIdle() {
 	}
 	defer m.work.Done()
 	sw.Leave()
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.base.Add(sw.Totals(), nil)
-	m.swarm = nil
+	m.keepCounts(sw)
 }
 
 // forsaken returns the swarm if it is to be left now, and counts that as work, which Leave waits for.
@@ -307,11 +318,5 @@ func (m *member) leave() {
 		sw.Leave()
 	}
 	m.work.Wait()
-	m.control.Withdraw(m.content())
-	s := m.service
-	s.mu.Lock()
-	if s.members[m.content()] == m {
-		delete(s.members, m.content())
-	}
-	s.mu.Unlock()
+	m.service.remove(m)
 }

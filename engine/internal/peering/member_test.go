@@ -27,16 +27,6 @@ func join(t *testing.T, s *Service, seek bool) *member {
 	return joined.(*member)
 }
 
-func TestAnObjectHasOneMember(t *testing.T) {
-	s := open(t)
-	first := join(t, s, true)
-	if _, err := s.Join(first.object, true); err == nil {
-		t.Error("a second member was let in")
-	}
-	first.Leave()
-	join(t, s, true).Leave()
-}
-
 // While nothing may be sent, nothing is offered, whatever the reason; and it is offered again afterwards.
 func TestAnObjectIsOfferedOnlyWhileItMayBeSent(t *testing.T) {
 	s := open(t)

@@ -74,7 +74,7 @@ type Service struct {
 	mu       sync.Mutex
 	closed   bool
 	sessions map[place]*control
-	members  map[protocol.ContentID]*member
+	members  map[protocol.ContentID][]*member // the first has the object's place, the others wait for it
 	nat      peerlink.NAT
 }
 
@@ -101,7 +101,7 @@ func Open(c Config) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{cfg: c, log: c.Log, device: endpoint.DeviceKey(), endpoint: endpoint, swarms: swarms,
-		sessions: map[place]*control{}, members: map[protocol.ContentID]*member{}}
+		sessions: map[place]*control{}, members: map[protocol.ContentID][]*member{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s, nil
 }
@@ -111,8 +111,10 @@ func (s *Service) Close() {
 	s.mu.Lock()
 	s.closed = true
 	var left sync.WaitGroup
-	for _, m := range s.members {
-		left.Go(m.Leave)
+	for _, list := range s.members {
+		for _, m := range list {
+			left.Go(m.Leave)
+		}
 	}
 	s.mu.Unlock()
 	left.Wait()
@@ -138,19 +140,15 @@ func (s *Service) Join(o download.Object, seek bool) (download.Swarm, error) {
 		return nil, err
 	}
 	m := &member{service: s, object: o, wake: make(chan struct{}, 1), wanted: map[int]bool{}, known: map[swarm.PeerID]known{},
-		meetings: map[swarm.PeerID]*meeting{}}
+		meetings: map[swarm.PeerID]*meeting{}, seeking: seek}
 	m.ctx, m.cancel = context.WithCancel(s.ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return nil, swarm.ErrClosed
 	}
-	if s.members[o.Manifest.ID] != nil {
-		return nil, errors.New("another download of the same object is under way")
-	}
 	m.control = s.session(at)
-	s.members[o.Manifest.ID] = m
-	m.setSeek(seek)
+	s.add(m)
 	return m, nil
 }
 
@@ -231,7 +229,7 @@ func (s *Service) Reannounce() {
 func (s *Service) all() []*member {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Collect(maps.Values(s.members))
+	return slices.Concat(slices.Collect(maps.Values(s.members))...)
 }
 
 // Status tells how sessions and the peers' socket are doing.
@@ -347,8 +345,8 @@ func (c *control) detect(stun []string) {
 func (s *Service) wakeMembers(c *control) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, m := range s.members {
-		if m.control == c {
+	for id := range s.members {
+		if m := s.placed(id); m.control == c {
 			m.signal()
 		}
 	}
@@ -358,7 +356,7 @@ func (s *Service) wakeMembers(c *control) {
 func (c *control) Introduced(in session.Introduction) {
 	s := c.service
 	s.mu.Lock()
-	m := s.members[in.Content]
+	m := s.placed(in.Content)
 	s.mu.Unlock()
 	if m == nil || m.control != c {
 		return

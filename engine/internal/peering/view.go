@@ -139,6 +139,7 @@ func (m *member) Totals() download.Totals {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	t := m.base
+	t.Behind = !m.hasPlace
 	if m.swarm != nil {
 		t.Add(m.swarm.Totals(), m.swarm.Peers())
 	}

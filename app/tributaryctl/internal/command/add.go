@@ -36,6 +36,8 @@ torrent with web seeds names: its addresses and checksums are taken over. The do
 goes on when this program ends, and after a restart of the computer; with --wait the program
 stays until it has ended, shows how far it is, and fails if the download failed. Ctrl-C ends
 the waiting (exit code 130), not the download.
+A server that does not answer is tried again without end, unless --tries or the setting
+"tries" says how often.
 
 An existing file is never overwritten: the new one gets another name.`,
 		Example: `  tributaryctl add https://example.org/debian.iso
@@ -64,6 +66,7 @@ An existing file is never overwritten: the new one gets another name.`,
 	f.StringVar(&flags.passwordFile, "password-file", "", "read the password from the first line of `FILE` (- for standard input)")
 	f.StringVar(&request.Proxy, "proxy", "", "http, https or socks5 `URL` of a proxy")
 	f.StringVar(&flags.limit, "limit", "", "download at no more than this `RATE`, like 10M")
+	f.IntVar(&request.Tries, "tries", 0, "fail after `N` tries of the server in a row that bring nothing (default: the setting \"tries\")")
 	f.BoolVar(&request.Paused, "paused", false, "add it, but do not start it")
 	f.BoolVar(&request.AllowLocal, "allow-local", false, "follow redirects into the local network")
 	return c
@@ -71,6 +74,9 @@ An existing file is never overwritten: the new one gets another name.`,
 
 // completeRequest reads the flags that have a form of their own. Nothing has been asked of the service yet.
 func (a *app) completeRequest(r *api.AddRequest, flags addFlags) (err error) {
+	if r.Tries < 0 {
+		return usagef("--tries: %d is negative; 0 is as the setting \"tries\" says", r.Tries)
+	}
 	if flags.wait && r.Paused {
 		return usagef("--wait and --paused contradict each other")
 	}

@@ -233,6 +233,7 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"add", "u", "--user", "ann"}, "the password of ann is needed"},
 		{[]string{"add", "u", "--password-file", "f"}, "--password-file needs --user"},
 		{[]string{"add", "u", "--wait", "--paused"}, "contradict"},
+		{[]string{"add", "u", "--tries", "-1"}, "negative"},
 		{[]string{"add", "u", "v", "--out", "f"}, "belong to one URL"},
 		{[]string{"add", "u", "v", "--checksum", "sha-256:00"}, "belong to one URL"},
 		{[]string{"add", "u", "--out", "../f"}, `--out: "../f" is not the name of a file; --dir says in which folder it is`},
@@ -495,6 +496,21 @@ func TestWait(t *testing.T) {
 		{"failed", "add https://a.example/f --wait", []func(*localapitest.Fake){finish(fail)},
 			run{1, "https://a.example/f  0 B  queued\nhttps://a.example/f  0 B  failed: Not found\n",
 				"tributaryctl: https://a.example/f failed\na.example has no such file (404).\nCheck the address.\n"}},
+		{"tried again and again", "add https://a.example/f --wait --tries 9", []func(*localapitest.Fake){hinder("is busy"), func(fake *localapitest.Fake) {
+			for _, s := range []api.State{api.StateQueued, api.StateResolving, api.StateWaiting} {
+				finish(func(d *api.Download) { d.State = s })(fake) // the same trouble: not worth a line
+			}
+			hinder("cannot be reached")(fake)
+		}, func(fake *localapitest.Fake) {
+			hinder("is busy")(fake) // known already
+			progressTo(3e6)(fake)
+		}, hinder("is busy"), finish(fail)},
+			run{1, "https://a.example/f  0 B  queued\nhttps://a.example/f  0 B  waiting: Trouble, next try at 12:00:00\n  a.example is busy. Next try at 12:00:00.\n" +
+				"https://a.example/f  0 B  waiting: Trouble, next try at 12:00:00\n  a.example cannot be reached. Next try at 12:00:00.\n" +
+				"https://a.example/f  30%  [eeeeeeeee.....................]  1.0 MB/s  edge 1.0 MB/s\n" +
+				"https://a.example/f  30%  [eeeeeeeee.....................]  waiting: Trouble, next try at 12:00:00\n  a.example is busy. Next try at 12:00:00.\n" +
+				"https://a.example/f  30%  [eeeeeeeee.....................]  failed: Not found\n",
+				"tributaryctl: https://a.example/f failed\na.example has no such file (404).\nCheck the address.\n"}},
 		{"removed meanwhile", "add https://a.example/f --wait", []func(*localapitest.Fake){func(f *localapitest.Fake) { _ = f.Remove(context.Background(), "d1", false) }},
 			run{1, "https://a.example/f  0 B  queued\n", "tributaryctl: d1 was removed before it was complete\n"}},
 	}
@@ -519,10 +535,18 @@ func TestWait(t *testing.T) {
 	}
 }
 
+// hinder makes a download wait, as if its server were in trouble.
+func hinder(how string) func(*localapitest.Fake) {
+	return finish(func(d *api.Download) {
+		d.State, d.Problem = api.StateWaiting, &api.Problem{Code: api.CodeEdgeBusy, Title: "Trouble", Text: "a.example " + how + ".", RetryAt: &finished}
+	})
+}
+
 func progressTo(bytes int64) func(*localapitest.Fake) {
 	return func(fake *localapitest.Fake) {
 		fake.Update("d1", func(d *api.Download) {
-			d.State, d.TotalBytes, d.VerifiedBytes, d.BytesFromEdge, d.Rate, d.EdgeRate = api.StateDownloading, 10e6, bytes, bytes, 1e6, 1e6
+			d.State, d.Problem = api.StateDownloading, nil
+			d.TotalBytes, d.VerifiedBytes, d.BytesFromEdge, d.Rate, d.EdgeRate = 10e6, bytes, bytes, 1e6, 1e6
 		})
 	}
 }
@@ -545,8 +569,18 @@ func (s *stepper) Write(b []byte) (int, error) {
 func TestWaitJSONPrintsOnlyTheEnd(t *testing.T) {
 	fake := localapitest.NewFake()
 	socket, _ := localapitest.Serve(t, fake)
-	go completeWhenAdded(fake)
-	got := ctlAt(t.Context(), socket, nil, "add", "https://a.example/f", "--wait", "--json")
+	told := make(chan struct{})
+	go func() {
+		hinderWhenAdded(fake)
+		<-told
+		finish(func(d *api.Download) { d.State = api.StateComplete })(fake)
+	}()
+	got := ctlAt(t.Context(), socket, func(terminal *command.Terminal) {
+		terminal.Err = &stepper{out: terminal.Err.(*bytes.Buffer), step: func() { close(told) }}
+	}, "add", "https://a.example/f", "--wait", "--json")
+	if want := "tributaryctl: https://a.example/f: a.example is busy. Next try at 12:00:00.\n"; got.err != want {
+		t.Errorf("beside it: %q; want %q", got.err, want)
+	}
 	var d api.Download
 	if err := json.Unmarshal([]byte(got.out), &d); err != nil || d.State != api.StateComplete || got.code != 0 {
 		t.Errorf("exit %d, out %q, %v", got.code, got.out, err)
@@ -558,6 +592,16 @@ func completeWhenAdded(fake *localapitest.Fake) {
 	for events := range fake.Watch(context.Background(), 0) {
 		if slices.ContainsFunc(events, func(e api.Event) bool { return e.Download != nil }) {
 			fake.Update("d1", func(d *api.Download) { d.State = api.StateComplete })
+			return
+		}
+	}
+}
+
+// hinderWhenAdded makes download d1 wait as soon as it is there.
+func hinderWhenAdded(fake *localapitest.Fake) {
+	for events := range fake.Watch(context.Background(), 0) {
+		if slices.ContainsFunc(events, func(e api.Event) bool { return e.Download != nil }) {
+			hinder("is busy")(fake)
 			return
 		}
 	}

@@ -103,6 +103,7 @@ var settings = []setting{
 	{"share_vpn", "yes, no", "share through a VPN, which may be an employer's", ""},
 	{"max_active", "1 to 100", "downloads at a time; the others wait", ""},
 	{"connections", "1 to 32", "connections to one server, for each download", ""},
+	{"tries", "tries", "of a server in a row that bring nothing, after which a download has failed", unlimited},
 	{"proxy", "URL", "http, https or socks5 proxy for servers", none},
 }
 

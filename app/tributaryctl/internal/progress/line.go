@@ -93,7 +93,7 @@ func state(d api.Download) string {
 		return Rate(d.Rate)
 	case api.StateComplete:
 		return "complete, " + Shares(d)
-	case api.StateWaiting, api.StateFailed:
+	case api.StateWaiting, api.StateFailed, api.StateQueued: // a queued one may have failed before
 		if d.Problem == nil {
 			return string(d.State)
 		}
