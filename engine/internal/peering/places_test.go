@@ -1,6 +1,7 @@
 package peering
 
 import (
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -111,7 +112,7 @@ func TestPlacesFromAllSides(t *testing.T) {
 						ended := make(chan struct{})
 						go func() {
 							defer close(ended)
-							if _, err := m.ensureSwarm(); err != nil && err != swarm.ErrClosed {
+							if _, err := m.ensureSwarm(); err != nil && !errors.Is(err, swarm.ErrClosed) {
 								t.Error(err)
 							}
 						}()
