@@ -103,6 +103,7 @@ func TestCommitOfBigPiecesIsNotDelayed(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, b *bench) {
 		const size = 16 << 20
 		o := b.create("f", Layout{Length: 5 * size, PieceLength: size})
+		o.lane.room = mostRoom // or they would go in smaller portions
 		piece := make([]byte, size)
 		for i := range commitBytes / size {
 			must(t, o.WritePiece(i, piece))
@@ -210,6 +211,8 @@ func TestHungWritesDoNotPileUp(t *testing.T) {
 	bubble(t, map[string]*gate{"d": disk}, func(t *testing.T, b *bench) {
 		b.dir = filepath.Join(b.dir, "d")
 		o := b.create("f", Layout{Length: 300, PieceLength: 10})
+		_, err := o.ReadAt(make([]byte, 1), 0, 0) // opens the file, else two of the writers may want to
+		must(t, err)
 		disk.write = make(chan struct{})
 		results := make(chan error, workers+1)
 		for i := range workers {
