@@ -198,36 +198,44 @@ func TestAllPeersFreezeAtHalf(t *testing.T) {
 func TestBeginningsOfPiecesAreKept(t *testing.T) {
 	for name, spoils := range map[string]func(int) bool{"right": nil, "wrong": everything} {
 		t.Run(name, func(t *testing.T) {
-			simulate(t, 8*mib, 10*mib, 2*mib, protocol.ModeSpeed, func(t *testing.T, w *world) {
-				var peers []*peer
-				for k := range 6 {
-					p := w.crowd.add(t, w.object, float64(mib/16+k*mib/64), everything) // a piece in two seconds, or in less
-					p.mem.spoils = spoils
-					peers = append(peers, p)
-				}
-				w.start(record(edgeURL))
-				w.wait("something", func(s api.Download) bool { return s.VerifiedBytes > 0 })
-				time.Sleep(1200 * time.Millisecond)
-				for _, p := range peers {
-					p.freeze()
-				}
-				s := w.complete(t)
-				pieces := s.BytesFromPeers % (128 << 10) // 0: only whole ones
-				if kept := pieces != 0; kept != (spoils == nil) {
-					t.Errorf("%d bytes from peers: kept beginnings %v", s.BytesFromPeers, kept)
-				}
-				detail, err := w.download.Detail(t.Context())
-				if err != nil {
-					t.Fatal(err)
-				}
-				for _, e := range detail.Timeline {
-					if e.Say.Code == api.SayEdgeWrongBytes || e.Say.Code == api.SayServerFailed {
-						t.Errorf("the edge is blamed: %+v", e)
-					}
-				}
-			})
+			kept := false
+			for try := 0; !kept && try < 4; try++ { // what is kept may come to whole pieces by chance, one time in eight
+				simulate(t, 8*mib, 10*mib, 2*mib, protocol.ModeSpeed, func(t *testing.T, w *world) {
+					kept = keepsBeginnings(t, w, spoils)
+				})
+			}
+			if kept != (spoils == nil) {
+				t.Errorf("kept beginnings: %v", kept)
+			}
 		})
 	}
+}
+
+// keepsBeginnings plays a download whose peers stop in the middle of pieces, and tells whether what they gave is no number of whole ones.
+func keepsBeginnings(t *testing.T, w *world, spoils func(int) bool) bool {
+	var peers []*peer
+	for k := range 6 {
+		p := w.crowd.add(t, w.object, float64(mib/16+k*mib/64), everything) // a piece in two seconds, or in less
+		p.mem.spoils = spoils
+		peers = append(peers, p)
+	}
+	w.start(record(edgeURL))
+	w.wait("something", func(s api.Download) bool { return s.VerifiedBytes > 0 })
+	time.Sleep(1200 * time.Millisecond)
+	for _, p := range peers {
+		p.freeze()
+	}
+	s := w.complete(t)
+	detail, err := w.download.Detail(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range detail.Timeline {
+		if e.Say.Code == api.SayEdgeWrongBytes || e.Say.Code == api.SayServerFailed {
+			t.Errorf("the edge is blamed: %+v", e)
+		}
+	}
+	return s.BytesFromPeers%(128<<10) != 0
 }
 
 func TestEdgeDiesAtHalf(t *testing.T) {
@@ -368,7 +376,7 @@ func TestSharingIsTheUsersChoice(t *testing.T) {
 	}
 }
 
-// An object has one swarm. A second download of it still completes, from the edge.
+// Whom the peers have no place for completes all the same, from the edge. Which of two comes first is open.
 func TestTwoDownloadsOfOneObject(t *testing.T) {
 	simulate(t, 16*mib, 10*mib, 4*mib, protocol.ModeSpeed, func(t *testing.T, w *world) {
 		w.crowd.add(t, w.object, 4*mib, everything)
@@ -381,7 +389,7 @@ func TestTwoDownloadsOfOneObject(t *testing.T) {
 		second := other.wait("the second", in(api.StateComplete, api.StateFailed))
 		checkFile(t, first.Path, w.object.data)
 		checkFile(t, second.Path, w.object.data)
-		if first.BytesFromPeers == 0 || second.BytesFromPeers != 0 {
+		if (first.BytesFromPeers > 0) == (second.BytesFromPeers > 0) {
 			t.Errorf("%d and %d bytes from peers", first.BytesFromPeers, second.BytesFromPeers)
 		}
 	})
