@@ -338,15 +338,21 @@ func TestNameWasGivenInTheLastMoment(t *testing.T) {
 	})
 }
 
+// pausedAtHalf starts a download and stops it when half of it is there.
+func (w *world) pausedAtHalf(t *testing.T) (*Download, api.Download) {
+	t.Helper()
+	d := w.start(record(edgeURL))
+	w.wait("half", half)
+	if err := d.Pause(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return d, d.Snapshot()
+}
+
 func TestPauseAndRestartKeepWhatIsThere(t *testing.T) {
 	simulate(t, 16*mib, 10*mib, 4*mib, protocol.ModeSpeed, func(t *testing.T, w *world) {
 		w.plain.Store(true)
-		d := w.start(record(edgeURL))
-		w.wait("half", half)
-		if err := d.Pause(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		s := d.Snapshot()
+		_, s := w.pausedAtHalf(t)
 		w.stop()
 		r := w.recorded("d1")
 		if r.Want != api.WantPause {
@@ -435,12 +441,7 @@ func TestPartFileIsChangedByAnother(t *testing.T) {
 // Somebody else answers for the server, as in a hotel's network. What is there stays, and nothing wrong is taken.
 func TestAnotherServerAnswers(t *testing.T) {
 	simulate(t, 16*mib, 10*mib, 4*mib, protocol.ModeSpeed, func(t *testing.T, w *world) {
-		d := w.start(record(edgeURL))
-		w.wait("half", half)
-		if err := d.Pause(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		before := d.Snapshot()
+		d, before := w.pausedAtHalf(t)
 		w.portal.Store(true)
 		w.resume(d)
 		s := w.wait("trouble", in(api.StateFailed, api.StateWaiting))
@@ -457,12 +458,7 @@ func TestAnotherServerAnswers(t *testing.T) {
 func TestAnotherAnswerThrowsNothingAway(t *testing.T) {
 	simulate(t, 16*mib, 10*mib, 4*mib, protocol.ModeSpeed, func(t *testing.T, w *world) {
 		w.plain.Store(true)
-		d := w.start(record(edgeURL))
-		w.wait("half", half)
-		if err := d.Pause(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		before := d.Snapshot()
+		d, before := w.pausedAtHalf(t)
 		w.portal.Store(true)
 		for range 2 { // to insist does not help either
 			w.resume(d)

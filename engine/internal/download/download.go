@@ -189,18 +189,23 @@ func (d *Download) Detail(ctx context.Context) (det api.Detail, err error) {
 // change applies a command and waits until the record with its effect is durable, so that what the
 // user was told survives a crash.
 func (d *Download) change(ctx context.Context, name string, apply func(*actor) error) error {
-	var saved <-chan error
-	err := d.do(ctx, name, func(a *actor) error {
+	saved, err := d.applied(ctx, name, apply)
+	if err != nil {
+		return err
+	}
+	return <-saved
+}
+
+// applied applies a command. Saved brings one value when the record with its effect is durable.
+func (d *Download) applied(ctx context.Context, name string, apply func(*actor) error) (saved <-chan error, err error) {
+	err = d.do(ctx, name, func(a *actor) error {
 		if err := apply(a); err != nil {
 			return err
 		}
 		saved = a.save()
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	return <-saved
+	return saved, err
 }
 
 // loop is the only goroutine that touches the actor.

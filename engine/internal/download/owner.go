@@ -28,14 +28,7 @@ func (d *Download) Named(ctx context.Context, h *storage.Handed) error {
 // takeOver is change for what uses a file from then on, whether the record can be saved or not: after a crash that it does not
 // survive, the owner is asked for the same once more.
 func (d *Download) takeOver(ctx context.Context, apply func(*actor) error) error {
-	var saved <-chan error
-	err := d.do(ctx, "", func(a *actor) error {
-		if err := apply(a); err != nil {
-			return err
-		}
-		saved = a.save()
-		return nil
-	})
+	saved, err := d.applied(ctx, "", apply)
 	if err != nil {
 		return err
 	}

@@ -7,14 +7,20 @@ import (
 	"time"
 )
 
-// Outside a bubble, because a goroutine that waits for a lock lets fake time stand still.
-func TestCloseOfAHungDiskIsBounded(t *testing.T) {
-	b := newBench(t)
+// gated puts the bench's files behind a gate.
+func (b *bench) gated() *gate {
 	disk := &gate{name: "d"}
 	b.Committer.open = func(path string) (f folder, err error) {
 		disk.folder, err = openFolder(path)
 		return disk, err
 	}
+	return disk
+}
+
+// Outside a bubble, because a goroutine that waits for a lock lets fake time stand still.
+func TestCloseOfAHungDiskIsBounded(t *testing.T) {
+	b := newBench(t)
+	disk := b.gated()
 	o := b.create("f", Layout{Length: 30, PieceLength: 10})
 	disk.sync = make(chan struct{})
 	must(t, o.WritePiece(0, make([]byte, 10)))
@@ -38,11 +44,7 @@ func TestCloseLetsGoWhoeverWaitsForRoom(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
-			disk := &gate{name: "d"}
-			b.Committer.open = func(path string) (f folder, err error) {
-				disk.folder, err = openFolder(path)
-				return disk, err
-			}
+			disk := b.gated()
 			o := b.create("f", Layout{Length: 30, PieceLength: 10})
 			o.lane.room = 10
 			disk.sync = make(chan struct{})

@@ -355,6 +355,8 @@ func (l *link) awaitProof(n int) error {
 // throttle holds up a chunk while the disk has enough to do, and then as our limits say. Reading is the place to wait: it
 // holds no lock of anybody's, and the peer sends no more than the connection takes.
 func (l *link) throttle(n int) error {
+	l.pause(true) // that nothing is read now is not the peer's fault
+	defer l.pause(false)
 	if err := l.awaitRoom(); err != nil {
 		return err
 	}
@@ -362,10 +364,7 @@ func (l *link) throttle(n int) error {
 		if limiter == nil {
 			continue
 		}
-		l.pause(true) // that nothing is read now is not the peer's fault
-		err := limiter.WaitN(l.ctx, n)
-		l.pause(false)
-		if err != nil {
+		if err := limiter.WaitN(l.ctx, n); err != nil {
 			return err
 		}
 	}
@@ -377,9 +376,7 @@ func (l *link) awaitRoom() error {
 		return err
 	}
 	defer l.swarm.storing.exit()
-	l.pause(true) // that nothing is read now is not the peer's fault
 	l.swarm.pieces.AwaitRoom(l.ctx)
-	l.pause(false)
 	return nil
 }
 

@@ -85,7 +85,17 @@ keeps it for later.
 	c.Flags().BoolVar(&finished, "finished", false, "remove every download that is complete")
 	c.Flags().BoolVar(&discard, "discard", false, "remove unfinished downloads as well, and delete what they have fetched")
 	c.Args = func(c *cobra.Command, ids []string) error {
-		if all, err := c.Flags().GetBool("all"); err != nil || btoi(all)+btoi(finished)+btoi(len(ids) > 0) != 1 {
+		all, err := c.Flags().GetBool("all")
+		if err != nil {
+			return err
+		}
+		ways := 0
+		for _, chosen := range []bool{all, finished, len(ids) > 0} {
+			if chosen {
+				ways++
+			}
+		}
+		if ways != 1 {
 			return usagef("remove takes either IDs, --finished or --all")
 		}
 		return nil
@@ -94,13 +104,6 @@ keeps it for later.
 		return a.act(c.Context(), act, ids, len(ids) == 0)
 	}
 	return c
-}
-
-func btoi(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // unfinished says whether removing a download loses something: one that failed before its first byte has nothing.
