@@ -247,7 +247,7 @@ func (n *natLab) meet(ctx context.Context, d *fleet.Daemon, url string, direct b
 	over := make(chan struct{})
 	go func() { rates <- lowestRate(n.edge, natEdge, over) }()
 	s, err := d.Until(ctx, added.ID, func(s api.Download) bool { return s.Peers > 0 || fleet.Ended(s) })
-	if s.Peers > 0 {
+	if s.Peers > 0 || s.BytesFromPeers > 0 { // a peer without a line's limit can have given all before it was shown
 		took = time.Since(began)
 	}
 	close(over)
