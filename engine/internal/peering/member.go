@@ -45,7 +45,7 @@ type member struct {
 	mu       sync.Mutex   // guards the fields below
 	swarm    *swarm.Swarm // nil until needed
 	hasPlace bool
-	free     <-chan struct{} // closed when the one who had the place before has left the swarm; nil: nobody was in it
+	vacated  <-chan struct{} // closed when all who had the place before have left the swarm; nil: nobody had it
 	left     bool
 	seeking  bool
 	looking  bool         // seek runs
@@ -231,16 +231,12 @@ func (m *member) complete() bool {
 
 // ensureSwarm joins the swarm if that has not been done, or not since the last peer went.
 func (m *member) ensureSwarm() (*swarm.Swarm, error) {
-	if !m.mayJoin() {
+	if !m.claimTurn() {
 		return nil, swarm.ErrClosed
 	}
-	m.turn.Lock()
 	defer m.turn.Unlock()
 	if sw := m.joined(); sw != nil {
 		return sw, nil
-	}
-	if !m.isPlaced() { // if it is taken from now on, stepBack waits for our turn to end
-		return nil, swarm.ErrClosed
 	}
 	f := m.object.Manifest
 	content := swarm.Content{ID: f.ID, Name: f.Name, InfoBytes: f.InfoBytes(), PieceLayers: f.PieceLayers(),

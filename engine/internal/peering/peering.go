@@ -74,7 +74,8 @@ type Service struct {
 	mu       sync.Mutex
 	closed   bool
 	sessions map[place]*control
-	members  map[protocol.ContentID][]*member // the first has the object's place, the others wait for it
+	members  map[protocol.ContentID][]*member       // the first has the object's place, the others wait for it
+	vacated  map[protocol.ContentID]<-chan struct{} // closed when all who have given the object's place up have left its swarm
 	nat      peerlink.NAT
 }
 
@@ -101,7 +102,7 @@ func Open(c Config) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{cfg: c, log: c.Log, device: endpoint.DeviceKey(), endpoint: endpoint, swarms: swarms,
-		sessions: map[place]*control{}, members: map[protocol.ContentID][]*member{}}
+		sessions: map[place]*control{}, members: map[protocol.ContentID][]*member{}, vacated: map[protocol.ContentID]<-chan struct{}{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s, nil
 }

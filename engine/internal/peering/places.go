@@ -30,6 +30,7 @@ func (s *Service) remove(m *member) {
 	}
 	if len(s.members[id]) == 0 {
 		delete(s.members, id)
+		delete(s.vacated, id)
 		return
 	}
 	s.arrange(id)
@@ -42,19 +43,20 @@ func (s *Service) arrange(id protocol.ContentID) {
 		return
 	}
 	next := max(0, slices.IndexFunc(list, (*member).seeks))
-	var free <-chan struct{}
 	if first := list[0]; first.isPlaced() {
 		if next == 0 {
 			return
 		}
-		if free = first.stepBack(); free == nil {
+		vacated := first.stepBack(s.vacated[id])
+		if vacated == nil {
 			return // it is leaving, and that ends here again
 		}
+		s.vacated[id] = vacated
 	}
 	m := list[next]
 	copy(list[1:next+1], list[:next])
 	list[0] = m
-	m.take(free)
+	m.take(s.vacated[id])
 }
 
 // placed returns who has an object's place, nil if nobody does; s.mu is held.
@@ -77,19 +79,21 @@ func (m *member) seeks() bool {
 	return m.seeking && !m.left
 }
 
-// take begins to use the place. The swarm can be joined when free is closed, at once if it is nil.
-func (m *member) take(free <-chan struct{}) {
+// take begins to use the place. The swarm can be joined when vacated is closed, at once if it is nil.
+func (m *member) take(vacated <-chan struct{}) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.hasPlace, m.free = true, free
+	m.hasPlace, m.vacated = true, vacated
 	m.followSeek()
 	if !m.left {
 		m.work.Go(m.object.Observer.PeersChanged)
 	}
 }
 
-// stepBack gives the place up. The channel is closed when the swarm has been left; it is nil if the member is leaving anyway.
-func (m *member) stepBack() <-chan struct{} {
+// stepBack gives the place up. The channel is closed when this member has left the swarm, and all who had the place before
+// it, too (earlier, nil if none had): one that gives it up at once has never waited for them. It is nil if the member is
+// leaving anyway.
+func (m *member) stepBack(earlier <-chan struct{}) <-chan struct{} {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.left {
@@ -100,13 +104,16 @@ func (m *member) stepBack() <-chan struct{} {
 	for _, now := range m.meetings {
 		now.cancel()
 	}
-	free := make(chan struct{})
+	vacated := make(chan struct{})
 	m.work.Go(func() {
 		m.leaveSwarm()
-		close(free)
+		if earlier != nil {
+			<-earlier
+		}
+		close(vacated)
 		m.object.Observer.PeersChanged()
 	})
-	return free
+	return vacated
 }
 
 // leaveSwarm leaves the swarm, if there is one, and keeps what it has counted.
@@ -128,18 +135,34 @@ func (m *member) keepCounts(sw *swarm.Swarm) {
 	m.swarm = nil
 }
 
-// mayJoin waits until the object's last swarm has been left, and tells whether this member may join the next one.
-func (m *member) mayJoin() bool {
-	m.mu.Lock()
-	free := m.free
-	m.mu.Unlock()
-	if free != nil {
-		select {
-		case <-free:
-		case <-m.ctx.Done():
+// claimTurn waits until the object's swarm may be joined, and returns true with m.turn held: a place that is lost from then
+// on is given up when that turn has ended. Without the place it is false, and nothing is held.
+func (m *member) claimTurn() bool {
+	for {
+		m.mu.Lock()
+		vacated := m.vacated
+		m.mu.Unlock()
+		if vacated != nil {
+			select {
+			case <-vacated:
+			case <-m.ctx.Done():
+			}
+		}
+		m.turn.Lock()
+		mine, changed := m.stands(vacated)
+		if mine && !changed {
+			return true
+		}
+		m.turn.Unlock()
+		if !mine {
+			return false
 		}
 	}
+}
+
+// stands tells whether this member has the place, and whether it was lost and taken again since it waited for vacated.
+func (m *member) stands(vacated <-chan struct{}) (mine, changed bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.hasPlace && !m.left
+	return m.hasPlace && !m.left, m.vacated != vacated
 }

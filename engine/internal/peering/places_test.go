@@ -83,6 +83,45 @@ func TestOneSwarmAtATime(t *testing.T) {
 	complete.Leave()
 }
 
+// Whoever has the place only for a moment never waits for the one before it: the next one must.
+func TestPlaceChangesHandsWhileASwarmIsBeingLeft(t *testing.T) {
+	for _, end := range []struct {
+		name string
+		with func(m *member)
+	}{
+		{"it gives the place up", func(m *member) { m.Seek(false) }},
+		{"it leaves", (*member).Leave},
+	} {
+		t.Run(end.name, func(t *testing.T) {
+			s := open(t)
+			complete := join(t, s, false)
+			if _, err := complete.ensureSwarm(); err != nil {
+				t.Fatal(err)
+			}
+			complete.turn.Lock() // it takes its time to leave the swarm
+			moment, next := join(t, s, true), join(t, s, true)
+			end.with(moment)
+			joined := make(chan error)
+			go func() {
+				_, err := next.ensureSwarm()
+				joined <- err
+			}()
+			select {
+			case err := <-joined:
+				t.Errorf("the next one did not wait: %v", err)
+				complete.turn.Unlock()
+				return
+			case <-time.After(20 * time.Millisecond):
+			}
+			complete.turn.Unlock()
+			if err := <-joined; err != nil {
+				t.Errorf("the next one could not join: %v", err)
+			}
+			next.Leave()
+		})
+	}
+}
+
 // Who waits for the place reports like all others.
 func TestWhoWaitsReports(t *testing.T) {
 	s := open(t)
