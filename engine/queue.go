@@ -20,10 +20,20 @@ func (e *Engine) look() {
 	}
 }
 
+// patience is how long the queue waits for a download to obey. One that does not hang with its disk needs less than a millisecond.
+const patience = time.Second
+
+// queue belongs to the goroutine that runs it.
+type queue struct {
+	engine  *Engine
+	hung    map[string]<-chan struct{} // by download ID: did not obey in time; closed when it has done so after all
+	retried bool                       // the last one that was admitted had failed before
+}
+
 // runQueue admits downloads, as many as the settings allow, and keeps what is offered to peers within its room.
 func (e *Engine) runQueue() {
+	q := queue{engine: e, hung: map[string]<-chan struct{}{}}
 	var again <-chan time.Time
-	retried := false // the last one that was admitted had failed before
 	for {
 		select {
 		case <-e.ctx.Done():
@@ -31,24 +41,69 @@ func (e *Engine) runQueue() {
 		case <-e.kick:
 		case <-again:
 		}
-		list, settings := e.List(), e.Settings()
-		for _, id := range e.offers.settle(list, settings.KeepShared) {
-			if d, err := e.find(id); err == nil {
-				e.noteUntold(d, d.SettingsChanged(e.ctx))
-			}
-		}
-		next, waiting := turns(list, settings.MaxActive, retried)
-		for _, s := range next {
-			if d, err := e.find(s.ID); err == nil {
-				retried = hasFailed(s)
-				e.noteUntold(d, d.Admit(e.ctx, true))
-			}
-		}
 		again = nil
-		if waiting > 0 && e.freePlaces(list, waiting) {
+		if q.settle() {
 			again = time.After(lookAgain)
 		}
 	}
+}
+
+// settle does once what the queue has to do, and tells whether it should look again although nothing has happened.
+func (q *queue) settle() (again bool) {
+	list, settings := q.engine.List(), q.engine.Settings()
+	for _, id := range q.engine.offers.settle(list, settings.KeepShared) {
+		if d, err := q.engine.find(id); err == nil {
+			q.engine.work.Go(func() { q.engine.noteUntold(d, d.SettingsChanged(q.engine.ctx)) })
+		}
+	}
+	list = slices.DeleteFunc(list, q.hangs)
+	next, waiting := turns(list, settings.MaxActive, q.retried)
+	for _, s := range next {
+		q.retried = hasFailed(s)
+		q.tell(s, func(d *download.Download) error { return d.Admit(q.engine.ctx, true) })
+	}
+	return waiting > 0 && q.freePlaces(list, waiting)
+}
+
+// hangs tells whether a download has not obeyed yet. It has no place as long as it hangs, and nothing else is asked of it.
+func (q *queue) hangs(s api.Download) bool {
+	obeyed := q.hung[s.ID]
+	if obeyed == nil {
+		return false
+	}
+	select {
+	case <-obeyed:
+		delete(q.hung, s.ID)
+		return false
+	default:
+		return true
+	}
+}
+
+// tell has a download do something, and tells whether that is done. It waits no longer than a download may need that does not
+// hang: no disk keeps downloads on other disks waiting.
+func (q *queue) tell(s api.Download, do func(*download.Download) error) bool {
+	d, err := q.engine.find(s.ID)
+	if err != nil {
+		return false
+	}
+	obeyed := make(chan struct{})
+	q.engine.work.Go(func() {
+		defer close(obeyed)
+		q.engine.noteUntold(d, do(d))
+	})
+	select {
+	case <-obeyed:
+		return true
+	case <-time.After(patience):
+	}
+	q.engine.log.Warn("a download hangs, probably with its disk; others take its turn", "id", s.ID)
+	q.hung[s.ID] = obeyed
+	q.engine.work.Go(func() {
+		<-obeyed
+		q.engine.look()
+	})
+	return false
 }
 
 // turns returns those that are admitted next, in this order, and how many wait on. They come in the order of their priority,
@@ -87,17 +142,16 @@ func hasFailed(s api.Download) bool { return s.Problem != nil }
 
 // freePlaces has downloads rest to which nobody sends anything, the last first, if others need their places; and tells
 // whether there are some that may have to do so later.
-func (e *Engine) freePlaces(list []api.Download, needed int) (later bool) {
+func (q *queue) freePlaces(list []api.Download, needed int) (later bool) {
 	idle := slices.DeleteFunc(slices.Clone(list), func(s api.Download) bool { return !download.Idle(s) })
 	slices.SortStableFunc(idle, inOrder)
 	for _, s := range slices.Backward(idle) {
-		d, err := e.find(s.ID)
-		if err != nil || needed == 0 {
-			continue
+		if needed == 0 {
+			return later
 		}
-		yielded, err := d.Yield(e.ctx)
-		e.noteUntold(d, err)
-		if yielded {
+		var yielded bool
+		told := q.tell(s, func(d *download.Download) (err error) { yielded, err = d.Yield(q.engine.ctx); return err })
+		if told && yielded {
 			needed-- // its new state brings us back
 		} else {
 			later = true

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tributary-dl/tributary/engine/api"
+	"github.com/tributary-dl/tributary/engine/internal/download"
 )
 
 // Links that do not work, however many, keep nobody waiting but themselves.
@@ -56,6 +57,37 @@ func TestDeadLinksKeepNoPlace(t *testing.T) {
 	}
 	good := add(server.URL + "/good")
 	until(t, e, "completion", func(s api.Download) bool { return s.ID == good && s.State == api.StateComplete })
+}
+
+// A download that hangs with its disk keeps nobody waiting, and has its turn again when it has come back.
+func TestHungDownloadHoldsNobodyUp(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader([]byte("good")))
+	}))
+	defer server.Close()
+	e := open(t, t.TempDir(), Policy{})
+	dir := t.TempDir()
+	d, err := e.Add(t.Context(), api.AddRequest{URL: server.URL + "/file", Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := queue{engine: e, hung: map[string]<-chan struct{}{}}
+	back := make(chan struct{})
+	if q.tell(d, func(*download.Download) error { <-back; return nil }) {
+		t.Error("it obeyed while it hung")
+	}
+	if !q.hangs(d) {
+		t.Error("it is not known to hang")
+	}
+	obeyed := q.hung[d.ID]
+	close(back)
+	<-obeyed
+	if q.hangs(d) || len(q.hung) != 0 {
+		t.Error("it is taken to hang after it has come back")
+	}
+	if !q.tell(d, func(*download.Download) error { return nil }) {
+		t.Error("it does not obey after it has come back")
+	}
 }
 
 func TestTurns(t *testing.T) {
