@@ -82,6 +82,7 @@ const (
 	SayWhyNobody   = "why_nobody"
 	SayWhyAll      = "why_all"
 	SayWhyHeldBack = "why_held_back"
+	SayWhySpared   = "why_spared"
 
 	// What happened.
 	SayStarted      = "started"
@@ -190,6 +191,7 @@ var Phrases = map[string]string{
 	SayWhyBehind:   "The edge: another download of the same file has the peers until it is complete.",
 	SayWhyAll:      "Edge and peers give all they have.",
 	SayWhyHeldBack: "Your link or the publisher's plan: peers suffice, so the edge is held to {{.rate}} to save the publisher's bytes.",
+	SayWhySpared:   "Your link or the publisher's plan: peers suffice, so the edge is asked for nothing, to save the publisher's bytes.",
 
 	SayStarted:      "Started",
 	SayGoingOn:      "Going on at {{.percent}}%",

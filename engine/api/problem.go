@@ -34,6 +34,7 @@ const (
 	CodeEdgeRefused     = "edge_refused" // 401, 403, 404, 410 …
 	CodeEdgeBusy        = "edge_busy"    // 429, 503
 	CodeChanged         = "changed"      // the file on the server is another one now
+	CodeOtherAnswer     = "other_answer" // the server answers with something else: a page to sign in, perhaps
 	CodeChecksum        = "checksum"     // the whole file does not match
 	CodeManifest        = "manifest"     // hostile or broken manifest
 	CodeCertificate     = "certificate"

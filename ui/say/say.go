@@ -175,6 +175,8 @@ func Problem(p *api.Problem) string {
 		return lang.L("The server is busy")
 	case api.CodeChanged:
 		return lang.L("The file on the server has changed")
+	case api.CodeOtherAnswer:
+		return lang.L("The server answers with something else")
 	case api.CodeChecksum:
 		return lang.L("The checksum does not match")
 	case api.CodeManifest:

@@ -79,6 +79,7 @@ func New(do Actions, prefs model.Preferences, service string) *View {
 		v.bytes("download_limit", lang.L("Download limit"), "/s", func(s api.Settings) int64 { return s.DownloadLimit }, func(n int64) api.SettingsPatch { return api.SettingsPatch{DownloadLimit: &n} }),
 		v.number("max_active", lang.L("Downloads at a time"), func(s api.Settings) int { return s.MaxActive }, func(n int) api.SettingsPatch { return api.SettingsPatch{MaxActive: &n} }),
 		v.number("connections", lang.L("Connections to a server"), func(s api.Settings) int { return s.Connections }, func(n int) api.SettingsPatch { return api.SettingsPatch{Connections: &n} }),
+		v.number("tries", lang.L("Tries of a server"), func(s api.Settings) int { return s.Tries }, func(n int) api.SettingsPatch { return api.SettingsPatch{Tries: &n} }),
 		v.text("proxy", lang.L("Proxy"), lang.L("none, or http://host:port"), func(s api.Settings) string { return s.Proxy }, func(t string) api.SettingsPatch { return api.SettingsPatch{Proxy: &t} }))
 	v.cards[Sharing] = card(lang.L("Sharing"), v.share(),
 		v.bytes("upload_limit", lang.L("Upload limit"), "/s", func(s api.Settings) int64 { return s.UploadLimit }, func(n int64) api.SettingsPatch { return api.SettingsPatch{UploadLimit: &n} }),

@@ -297,14 +297,14 @@ func (s *session) report(r *wire.Report) error {
 	case err != nil:
 		// Without a Recorded the client keeps the report and repeats it.
 		s.log.Error("report could not be stored", "err", err)
-		s.refuse(0, "busy", "reports cannot be stored now", retryReport)
+		s.refuseReport(r, "busy", "reports cannot be stored now", retryReport)
 		return nil
 	}
 	s.send(&wire.NodeMessage{Body: &wire.NodeMessage_Recorded{Recorded: &wire.Recorded{Download: r.Download, Sequence: r.Sequence}}})
 	return nil
 }
 
-// refuseReport refuses a report and names it. With "invalid" the client drops it, with "busy" it keeps it.
+// refuseReport refuses a report and names it. With "invalid" the client drops it, with "busy" it sends it again after retry.
 func (s *session) refuseReport(r *wire.Report, code, text string, retry time.Duration) {
 	refused := &wire.Refused{Code: code, Text: text, Sequence: r.Sequence, RetryAfterS: uint32(retry / time.Second)}
 	if len(r.Download) == len(ledger.Account{}.Download) {

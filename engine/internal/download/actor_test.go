@@ -463,7 +463,7 @@ func TestAnotherAnswerThrowsNothingAway(t *testing.T) {
 		for range 2 { // to insist does not help either
 			w.resume(d)
 			s := w.wait("trouble", in(api.StateFailed, api.StateComplete))
-			if s.State != api.StateFailed || s.Problem.Code != api.CodeChanged || s.VerifiedBytes < before.VerifiedBytes {
+			if s.State != api.StateFailed || s.Problem.Code != api.CodeOtherAnswer || s.VerifiedBytes < before.VerifiedBytes {
 				t.Fatalf("%s %+v, %d bytes became %d", s.State, s.Problem, before.VerifiedBytes, s.VerifiedBytes)
 			}
 		}

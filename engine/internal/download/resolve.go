@@ -84,7 +84,7 @@ func (a *actor) resolved(act *activity, res *edge.Resource, raw []byte, err erro
 	}
 	if a.changed(res, m) {
 		if a.doubted(res) {
-			a.trouble(problem(api.CodeChanged, "The server answers with something else", api.Say(api.SayAnotherAnswer), api.DoResumeThere), 0, false)
+			a.trouble(problem(api.CodeOtherAnswer, "The server answers with something else", api.Say(api.SayAnotherAnswer), api.DoResumeThere), 0, false)
 			return
 		}
 		if !a.startAnew() {

@@ -172,6 +172,8 @@ func (a *actor) why(s api.Download) api.Phrase {
 		return api.Say(api.SayWhyNoneYet)
 	case t.allowance >= hybrid.Unlimited:
 		return api.Say(api.SayWhyAll)
+	case t.allowance < 1:
+		return api.Say(api.SayWhySpared)
 	default:
 		return api.Say(api.SayWhyHeldBack, "rate", number(int64(t.allowance)))
 	}

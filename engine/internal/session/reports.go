@@ -7,6 +7,9 @@ import (
 	"github.com/tributary-dl/tributary/control/protocol/wire"
 )
 
+// leastRepeat is the least wait before a report that was refused is sent again.
+const leastRepeat = time.Second
+
 // maxReason is what a node takes of a report's reason, in bytes.
 const maxReason = 256
 
@@ -15,10 +18,11 @@ const maxReason = 256
 type reports struct {
 	latest map[[16]byte]Report
 	unsent map[[16]byte]bool
+	rests  map[[16]byte]bool // refused for now; a later report of the download waits with it
 }
 
 func newReports() *reports {
-	return &reports{latest: make(map[[16]byte]Report), unsent: make(map[[16]byte]bool)}
+	return &reports{latest: make(map[[16]byte]Report), unsent: make(map[[16]byte]bool), rests: make(map[[16]byte]bool)}
 }
 
 // add takes a report, unless it has a later one of the same download.
@@ -29,7 +33,9 @@ func (r *reports) add(report Report) {
 	report.Reason = strings.ToValidUTF8(report.Reason, "")
 	report.Reason = strings.ToValidUTF8(report.Reason[:min(len(report.Reason), maxReason)], "")
 	r.latest[report.Download] = report
-	r.unsent[report.Download] = true
+	if !r.rests[report.Download] {
+		r.unsent[report.Download] = true
+	}
 }
 
 // done drops a report that is on the node's disk, or that the node will never take.
@@ -43,6 +49,24 @@ func (r *reports) done(download [16]byte, sequence uint32) {
 // resend makes everything unsent: a new session does not know what the last one got through.
 func (r *reports) resend() {
 	for download := range r.latest {
+		r.unsent[download] = true
+	}
+}
+
+// rest holds a report back that was refused until wake. It reports false if there is none, or it rests already.
+func (r *reports) rest(download [16]byte) bool {
+	if _, ok := r.latest[download]; !ok || r.rests[download] {
+		return false
+	}
+	r.rests[download] = true
+	delete(r.unsent, download)
+	return true
+}
+
+// wake makes a report that rested unsent.
+func (r *reports) wake(download [16]byte) {
+	delete(r.rests, download)
+	if _, ok := r.latest[download]; ok {
 		r.unsent[download] = true
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/coder/websocket"
@@ -351,6 +352,50 @@ func TestRefusedReportIsDropped(t *testing.T) {
 			t.Errorf("%s is refused: %d reports are pending; want %d", c.name, got, c.want)
 		}
 	}
+}
+
+// A report that the node cannot take now is sent again when the node said, in the same session, and only the latest of it.
+func TestBusyNodeHasTheReportAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New(Config{Log: slog.New(slog.DiscardHandler)})
+		download := [16]byte{9}
+		sent := func() (sequences []uint32) {
+			for _, m := range s.takeBulk() {
+				sequences = append(sequences, m.GetReport().GetSequence())
+			}
+			return sequences
+		}
+		busy := func(name [16]byte, seconds uint32) {
+			if err := s.take(&wire.NodeMessage{Body: &wire.NodeMessage_Refused{Refused: &wire.Refused{Code: "busy", Download: name[:], RetryAfterS: seconds}}}); err != nil {
+				t.Error(err)
+			}
+		}
+		s.Report(Report{Content: film, Download: download, Sequence: 1})
+		if got := sent(); !slices.Equal(got, []uint32{1}) {
+			t.Fatalf("sent %v", got)
+		}
+		busy(download, 60)
+		busy(download, 1) // does not make it sooner
+		busy([16]byte{7}, 1)
+		s.Report(Report{Content: film, Download: download, Sequence: 2})
+		time.Sleep(59 * time.Second)
+		if s.hasBulk() {
+			t.Errorf("sent %v before the node wants it", sent())
+		}
+		time.Sleep(17 * time.Second)
+		if got := sent(); !slices.Equal(got, []uint32{2}) {
+			t.Errorf("sent %v after the node wants it", got)
+		}
+		if s.hasBulk() {
+			t.Error("it is sent twice")
+		}
+		busy(download, 60)
+		s.reportDone(download[:], 2) // by another session's answer
+		time.Sleep(time.Hour)
+		if s.hasBulk() {
+			t.Error("a report that is recorded is sent again")
+		}
+	})
 }
 
 func TestNonsenseOfTheNodeEndsTheSession(t *testing.T) {

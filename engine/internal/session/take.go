@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"time"
 
@@ -22,7 +23,7 @@ func (s *Session) take(message *wire.NodeMessage) error {
 		refused := refusedFrom(body.Refused)
 		if body.Refused.Request == 0 {
 			s.cfg.Log.Debug("the node refuses", "code", refused.Code, "text", refused.Text)
-			return s.dropReport(body.Refused)
+			return s.reportRefused(body.Refused)
 		}
 		s.answer(body.Refused.Request, answer{err: refused})
 	case *wire.NodeMessage_Introduce:
@@ -54,20 +55,49 @@ func (s *Session) take(message *wire.NodeMessage) error {
 	return nil // a newer node may say more than we know; it does not concern us
 }
 
-// dropReport forgets a report that the node will never take.
-func (s *Session) dropReport(r *wire.Refused) error {
-	if r.Code != "invalid" || len(r.Download) == 0 {
+// reportRefused forgets a report that the node will never take, and has one sent again that it cannot take now.
+func (s *Session) reportRefused(r *wire.Refused) error {
+	if len(r.Download) == 0 {
 		return nil
 	}
-	s.cfg.Log.Warn("the node cannot use a report; it is dropped", "text", r.Text)
-	return s.reportDone(r.Download, r.Sequence)
+	switch r.Code {
+	case "invalid":
+		s.cfg.Log.Warn("the node cannot use a report; it is dropped", "text", r.Text)
+		return s.reportDone(r.Download, r.Sequence)
+	case "busy":
+		return s.reportLater(r.Download, time.Duration(r.RetryAfterS)*time.Second)
+	}
+	return nil
 }
+
+// reportLater has a report sent again after a while: jittered, since the node may have refused many devices' at once.
+func (s *Session) reportLater(name []byte, wait time.Duration) error {
+	var download [16]byte
+	if !fill(download[:], name) {
+		return errReportName
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.reports.rest(download) {
+		return nil
+	}
+	wait = max(wait, leastRepeat)
+	time.AfterFunc(wait+part(wait/4, rand.Float64), func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.reports.wake(download)
+		s.signal()
+	})
+	return nil
+}
+
+var errReportName = errors.New("the name of a report's download has not 16 bytes")
 
 // reportDone notes that a report need not be repeated.
 func (s *Session) reportDone(name []byte, sequence uint32) error {
 	var download [16]byte
 	if !fill(download[:], name) {
-		return errors.New("the name of a report's download has not 16 bytes")
+		return errReportName
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
