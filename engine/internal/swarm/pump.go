@@ -81,13 +81,17 @@ func (s *Swarm) amend(n news) {
 	if n.gone {
 		s.noteBans()
 	}
+	var early []int
 	for _, i := range n.repair {
 		if st := s.torrent.PieceState(i); st.Hashing || st.Marking || st.QueuedForHash {
-			s.repair(i) // what it is about to decide must be overruled, not overtaken
+			early = append(early, i) // what it is about to decide must be overruled, not overtaken
 			continue
 		}
 		s.torrent.Piece(i).UpdateCompletion()
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.news.repair = append(s.news.repair, early...) // without a signal: the tick is soon enough, and a disk may be slow
 }
 
 // noteBans keeps the library's bans for Offer: its memory of them ends with the swarm.
