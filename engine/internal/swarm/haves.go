@@ -76,8 +76,8 @@ func (l *link) haveWithin(i int, now time.Time) time.Duration {
 func (h *haves) hold(frame []byte, now time.Time, within time.Duration) {
 	if due := now.Add(within); len(h.held) == 0 || due.Before(h.due) {
 		h.due = due
-		// Never set for now: in a bubble (testing/synctest) Go 1.26 runs such a timer inside Reset, on several processors at once with
-		// the one race detector's context that the bubble has. A crash of the runtime was seen here.
+		// Never set for now: in a bubble (testing/synctest) Go 1.26 runs such a timer inside Reset, and a crash of the runtime was
+		// seen there, once, under the race detector. Why is not known.
 		h.timer.Reset(max(within, 1))
 	}
 	h.held = append(h.held, frame...)
