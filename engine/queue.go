@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -50,6 +51,7 @@ func (e *Engine) runQueue() {
 
 // settle does once what the queue has to do, and tells whether it should look again although nothing has happened.
 func (q *queue) settle() (again bool) {
+	maps.DeleteFunc(q.hung, func(_ string, obeyed <-chan struct{}) bool { return closed(obeyed) })
 	list, settings := q.engine.List(), q.engine.Settings()
 	for _, id := range q.engine.offers.settle(list, settings.KeepShared) {
 		if d, err := q.engine.find(id); err == nil {
@@ -67,16 +69,17 @@ func (q *queue) settle() (again bool) {
 
 // hangs tells whether a download has not obeyed yet. It has no place as long as it hangs, and nothing else is asked of it.
 func (q *queue) hangs(s api.Download) bool {
-	obeyed := q.hung[s.ID]
-	if obeyed == nil {
-		return false
-	}
+	obeyed, told := q.hung[s.ID]
+	return told && !closed(obeyed)
+}
+
+// closed tells whether a channel on which nothing is sent is closed.
+func closed(c <-chan struct{}) bool {
 	select {
-	case <-obeyed:
-		delete(q.hung, s.ID)
-		return false
-	default:
+	case <-c:
 		return true
+	default:
+		return false
 	}
 }
 
