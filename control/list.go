@@ -26,13 +26,15 @@ type listed struct {
 	URL       string    `json:"url"`
 	Published time.Time `json:"published"`
 	NotAfter  time.Time `json:"not_after,omitzero"`
+	Withdrawn time.Time `json:"withdrawn,omitzero"`
 }
 
 // States of an object.
 const (
-	stateOffered  = "offered"
-	stateReplaced = "replaced" // its URL leads to other bytes by now
-	stateEnded    = "ended"    // its --not-after is over
+	stateOffered   = "offered"
+	stateReplaced  = "replaced"  // its URL leads to other bytes by now
+	stateEnded     = "ended"     // its --not-after is over
+	stateWithdrawn = "withdrawn" // by the publisher
 )
 
 func newList() *cobra.Command {
@@ -42,7 +44,8 @@ func newList() *cobra.Command {
 		Use:   "list --data DIR",
 		Short: "Show what has been published",
 		Long: `Print every object of DIR: what its URL is, and whether it is offered, replaced by
-other bytes under the same URL, or ended, because its --not-after is over.`,
+other bytes under the same URL, ended, because its --not-after is over, or
+withdrawn.`,
 		Example: `  tributary-control list --data /srv/tributary`,
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -74,8 +77,10 @@ func listObjects(data string, now time.Time) ([]listed, error) {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) { // it may be published at this moment
 			return nil, err
 		}
-		l := listed{Content: o.ID.String(), Name: o.Name, Size: o.Size, State: stateOffered, URL: o.URL(), Published: o.Published, NotAfter: o.NotAfter}
+		l := listed{Content: o.ID.String(), Name: o.Name, Size: o.Size, State: stateOffered, URL: o.URL(), Published: o.Published, NotAfter: o.NotAfter, Withdrawn: o.Withdrawn}
 		switch {
+		case !o.Withdrawn.IsZero():
+			l.State = stateWithdrawn
 		case named.ID != o.ID:
 			l.State = stateReplaced
 		case !o.NotAfter.IsZero() && !o.NotAfter.After(now):

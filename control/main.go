@@ -73,7 +73,7 @@ Exit status: 0 if all went well, 1 after an error, 2 for a wrong command line.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
-	root.AddCommand(newServe(), newPublish(), newList(), newReport(), newKeys())
+	root.AddCommand(newServe(), newPublish(), newWithdraw(), newList(), newReport(), newKeys())
 	manners.Teach(root, config.Version(), usage)
 	return root
 }

@@ -265,6 +265,9 @@ func TestExitCodes(t *testing.T) {
 		{"publish --data DIR --mirror http://x/ x", exitUsage},
 		{"publish --data DIR --policy POLICY x", exitError},
 		{"publish --data DIR none", exitError},
+		{"withdraw --data DIR", exitUsage},
+		{"withdraw x", exitUsage},
+		{"withdraw --data DIR none", exitError},
 		{"list", exitUsage},
 		{"list --data DIR extra", exitUsage},
 		{"report", exitUsage},
@@ -333,6 +336,32 @@ func TestListShowsWhatIsOffered(t *testing.T) {
 	}
 	if out, _ := command(t, "list", "--data", data); !strings.Contains(out, "  1001   ") || !strings.Contains(out, "2100-01-31T00:00:00Z  offered") {
 		t.Errorf("list prints %q", out)
+	}
+}
+
+// What is withdrawn is named like what is published, and one wrong name changes nothing.
+func TestWithdraw(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	s := startServer(t, data)
+	file := filepath.Join(t.TempDir(), "film.bin")
+	if err := os.WriteFile(file, make([]byte, 1000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, exit := command(t, "publish", "--data", data, file); exit != exitDone {
+		t.Fatalf("publish: exit code %d", exit)
+	}
+	state := func() string {
+		list, err := listObjects(data, time.Now())
+		if err != nil || len(list) != 1 {
+			t.Fatalf("list: %+v, %v", list, err)
+		}
+		return list[0].State
+	}
+	if out, exit := command(t, "withdraw", "--data", data, "film.bin", "film.bni"); exit != exitError || out != "" || state() != stateOffered {
+		t.Errorf("withdraw with a wrong name: exit code %d, %q, %s", exit, out, state())
+	}
+	if out, exit := command(t, "withdraw", "--data", data, "film.bin"); exit != exitDone || out != s.Edge+"/film.bin is offered no more.\n" || state() != stateWithdrawn {
+		t.Errorf("withdraw: exit code %d, %q, %s", exit, out, state())
 	}
 }
 

@@ -285,6 +285,34 @@ func TestPublishingWhileServing(t *testing.T) {
 	}
 }
 
+// A server that runs knows when another process has withdrawn an object, and when it is published again.
+func TestWithdrawnObjectIsGone(t *testing.T) {
+	l := start(t, nil)
+	o := l.publish("a.bin", content(5000), nil)
+	device := newDevice(1)
+	paths := []string{"/a.bin", "/a.bin.torrent", "/a.bin.meta4", protocol.ManifestPath + o.ID.String() + ".torrent"}
+	expect := func(when string, status int) {
+		for _, path := range paths {
+			if resp, body := l.get(path); resp.StatusCode != status || status == http.StatusGone && !bytes.Contains(body, []byte("withdrawn")) {
+				t.Errorf("%s, GET %s: %s, %.80q; want %d", when, path, resp.Status, body, status)
+			}
+		}
+		if resp, body := l.ask(encode(t, protocol.NewGrantRequest(o.ID, device, time.Now()))); resp.StatusCode != status {
+			t.Errorf("%s, a grant: %s, %s; want %d", when, resp.Status, body, status)
+		}
+	}
+	expect("published", http.StatusOK)
+	if err := publish.Withdraw(l.dir, o); err != nil {
+		t.Fatal(err)
+	}
+	expect("withdrawn", http.StatusGone)
+	l.publish("a.bin", content(5000), nil)
+	expect("published again", http.StatusOK)
+	if got := l.edge.Stats().ServerErrors; got != 0 {
+		t.Errorf("%d server errors; want none", got)
+	}
+}
+
 func TestNothingElseCanBeReached(t *testing.T) {
 	l := start(t, nil)
 	o := l.publish("a.bin", content(10), nil)

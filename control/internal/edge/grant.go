@@ -77,6 +77,8 @@ func (e *Edge) grant(w http.ResponseWriter, r *http.Request, now time.Time) ([]b
 		return nil, &refusal{status: http.StatusNotFound, sentence: "this edge does not have the object"}
 	case err != nil:
 		return nil, err
+	case !object.Withdrawn.IsZero():
+		return nil, &refusal{status: http.StatusGone, sentence: "the publisher has withdrawn this object"}
 	case !object.Policy.Peers:
 		return nil, &refusal{status: http.StatusForbidden, sentence: "the publisher does not want peers for this object"}
 	case !object.NotAfter.IsZero() && now.After(object.NotAfter):

@@ -46,6 +46,12 @@ func (e *Edge) serveName(w http.ResponseWriter, r *http.Request, name string, en
 	e.missing(w, err)
 }
 
+// gone answers for an object that the publisher has withdrawn. Nobody keeps this answer: it may be published again.
+func (e *Edge) gone(w http.ResponseWriter) {
+	w.Header().Set("Cache-Control", "no-cache")
+	http.Error(w, "the publisher has withdrawn this file", http.StatusGone)
+}
+
 // missing answers for an object that could not be found, or not be read.
 func (e *Edge) missing(w http.ResponseWriter, err error) {
 	if errors.Is(err, fs.ErrNotExist) {
@@ -56,6 +62,10 @@ func (e *Edge) missing(w http.ResponseWriter, err error) {
 }
 
 func (e *Edge) serveObject(w http.ResponseWriter, r *http.Request, o publish.Named, entry *Entry) {
+	if !o.Withdrawn.IsZero() {
+		e.gone(w)
+		return
+	}
 	content, err := e.store.OpenContent(o.ID)
 	if err != nil {
 		e.fail(w, "published content cannot be opened", err)
@@ -116,6 +126,15 @@ func (e *Edge) serveManifest(w http.ResponseWriter, r *http.Request, file string
 // serveDocument serves a document with validators. Caches may keep it, but not for long: the content is
 // immutable, the terms beside it are not.
 func (e *Edge) serveDocument(w http.ResponseWriter, r *http.Request, id protocol.ContentID, d publish.Document, mediaType, name string) {
+	o, err := e.store.ByID(id)
+	if err != nil {
+		e.missing(w, err)
+		return
+	}
+	if !o.Withdrawn.IsZero() {
+		e.gone(w)
+		return
+	}
 	f, err := e.store.OpenDocument(id, d)
 	if err != nil {
 		e.missing(w, err)

@@ -18,7 +18,7 @@ import (
 
 // The data directory. Nothing in it is found by joining a name that came from outside:
 //
-//	objects/<content ID>/content            the bytes, never changed
+//	objects/<content ID>/content            the bytes, never changed; gone when they are withdrawn
 //	objects/<content ID>/manifest.torrent   the signed manifest
 //	objects/<content ID>/hybrid.torrent     the same for other torrent programs
 //	objects/<content ID>/metalink.meta4     the same for programs that know Metalink
@@ -52,6 +52,7 @@ type Object struct {
 	Edges       []string           `json:"edges"`   // https URLs of the bytes, this edge's first
 	Published   time.Time          `json:"published"`
 	NotAfter    time.Time          `json:"not_after,omitzero"`
+	Withdrawn   time.Time          `json:"withdrawn,omitzero"` // since then it is not offered any more
 }
 
 // URL returns the object's address at this edge.

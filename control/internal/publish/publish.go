@@ -258,7 +258,22 @@ func install(dataDir, incoming string, o Object, h *hashes, keys Keys) (Object, 
 		}
 		// Another Publish of the same file may have been quicker; if not, updateTerms says what is wrong.
 	}
+	if err := restoreContent(incoming, dir); err != nil {
+		return o, err
+	}
 	return updateTerms(dataDir, o, h, keys)
+}
+
+// restoreContent gives an object its content back that was withdrawn.
+func restoreContent(incoming, dir string) error {
+	to := filepath.Join(dir, contentFile)
+	if _, err := os.Stat(to); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.Rename(filepath.Join(incoming, contentFile), to); err != nil {
+		return err
+	}
+	return durable.SyncDir(dir)
 }
 
 // updateTerms signs an existing object anew if want differs from it in more than its time.
