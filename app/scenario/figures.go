@@ -5,6 +5,7 @@ package scenario
 var Figures = []string{
 	"time_over_limit",     // last member's time ÷ the limit of arithmetic
 	"time_over_edge_only", // last member's time ÷ the last one's of curl on the same network
+	"time_over_rivals",    // last member's time ÷ that of the fastest other program that brought everybody the file
 	"p95_over_edge_only",  // 95th percentile of the members' times ÷ curl's
 	"offload",             // 1 - payload that the edge sent ÷ payload that was wanted
 	"offload_over_limit",  // offload ÷ the limit of arithmetic

@@ -78,6 +78,22 @@ func relate(pair map[string]*arena.Result) {
 	ratio("time_over_edge_only", "last_s", "curl")
 	ratio("p95_over_edge_only", "p95_s", "curl")
 	ratio("slope", "last_s", arena.Alone)
+	if name := fastest(pair); name != "" {
+		ratio("time_over_rivals", "last_s", name)
+	}
+}
+
+// fastest returns who of the others brought everybody the file first; "" if nobody did.
+func fastest(pair map[string]*arena.Result) (name string) {
+	for other, r := range pair {
+		if other == arena.Ours || other == arena.Alone || r.Figures["completed"] < 1 {
+			continue
+		}
+		if name == "" || r.Figures["last_s"] < pair[name].Figures["last_s"] {
+			name = other
+		}
+	}
+	return name
 }
 
 // of returns the runs of a contestant that count.

@@ -167,6 +167,23 @@ func nothingLeft(t *testing.T) {
 	}
 }
 
+// Only who brought everybody the file is a rival.
+func TestTimeOverRivals(t *testing.T) {
+	result := func(seconds, completed float64) *arena.Result {
+		return &arena.Result{Figures: map[string]float64{"last_s": seconds, "completed": completed}}
+	}
+	pair := map[string]*arena.Result{arena.Ours: result(10, 1), arena.Alone: result(2, 1), "curl": result(40, 1), "aria2-bt": result(20, 1), "libtorrent": result(5, 0.9)}
+	relate(pair)
+	if got := pair[arena.Ours].Figures["time_over_rivals"]; got != 0.5 {
+		t.Errorf("time over rivals %v; want that over aria2, 0.5", got)
+	}
+	pair = map[string]*arena.Result{arena.Ours: result(10, 1), "libtorrent": result(5, 0)}
+	relate(pair)
+	if got, ok := pair[arena.Ours].Figures["time_over_rivals"]; ok {
+		t.Errorf("time over rivals %v, where nobody else brought the file", got)
+	}
+}
+
 func TestTicksAreRound(t *testing.T) {
 	for limit, want := range map[float64]string{1: "[0 0.25 0.5 0.75 1]", 84: "[0 10 20 30 40 50 60 70 80]", 23: "[0 5 10 15 20]", 262.5: "[0 50 100 150 200 250]"} {
 		if got := fmt.Sprint(ticks(limit)); got != want {
