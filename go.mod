@@ -13,6 +13,7 @@ require (
 	github.com/coder/websocket v1.8.15 // the session with the control plane: small, with contexts, no dependencies
 	github.com/godbus/dbus/v5 v5.2.4 // talks to the desktop on Linux without cgo: notifications, files shown in their folder
 	github.com/google/go-cmp v0.7.0 // differences that a test can print
+	github.com/hanwen/go-fuse/v2 v2.12.1 // tests only: a disk that hangs when it is told to
 	github.com/jeandeaual/go-locale v0.0.0-20250612000132-0ef82f21eade // the languages that the user has set, on every system
 	github.com/kardianos/service v1.3.0 // installs the service with each system's own manager; only app/service imports it
 	github.com/oschwald/maxminddb-golang/v2 v2.9.0 // which network and country an address belongs to, from a database the operator brings

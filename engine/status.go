@@ -105,13 +105,13 @@ func (e *Engine) Diagnostics() []string {
 // Doctor looks for what commonly goes wrong and says what to do about it.
 func (e *Engine) Doctor(ctx context.Context) []api.Check {
 	dir := e.Settings().Dir
-	checks := []api.Check{folderCheck("download folder", dir), folderCheck("data folder", e.cfg.DataDir)}
+	checks := []api.Check{e.folderCheck(ctx, "download folder", dir), e.folderCheck(ctx, "data folder", e.cfg.DataDir)}
 	if e.cfg.Machine { // it has no right to anybody's folder, and needs none
 		dir = e.cfg.DataDir
 		checks = checks[1:]
 	}
 	space := api.Check{Name: "free space", OK: true, Detail: "enough"}
-	if err := storage.CheckSpace(existing(dir), 0); err != nil {
+	if err := e.disk.Ask(ctx, dir, func() error { return storage.CheckSpace(existing(dir), 0) }); err != nil {
 		space = api.Check{Name: "free space", Detail: err.Error(), Remedy: "Free some space on the disk of " + dir + "."}
 	}
 	checks = append(checks, space)
@@ -153,16 +153,22 @@ func existing(dir string) string {
 	return dir
 }
 
-func folderCheck(name, dir string) api.Check {
-	c := api.Check{Name: name, Detail: dir}
+func (e *Engine) folderCheck(ctx context.Context, name, dir string) api.Check {
+	err := e.disk.Ask(ctx, dir, func() error { return tryFolder(dir) })
+	switch {
+	case errors.Is(err, storage.ErrVolumeLost):
+		return api.Check{Name: name, Detail: err.Error(), Remedy: "Connect the disk or network drive of " + dir + " again, or choose another folder."}
+	case err != nil:
+		return api.Check{Name: name, Detail: err.Error(), Remedy: "Choose another folder, or give yourself the right to write to this one."}
+	}
+	return api.Check{Name: name, OK: true, Detail: dir}
+}
+
+// tryFolder makes a file in a folder, or where it would be made, and deletes it.
+func tryFolder(dir string) error {
 	probe, err := os.CreateTemp(existing(dir), ".tributary-check-*")
 	if err != nil {
-		c.Detail = err.Error()
-		c.Remedy = "Choose another folder, or give yourself the right to write to this one."
-		return c
+		return err
 	}
-	probe.Close()
-	os.Remove(probe.Name())
-	c.OK = true
-	return c
+	return errors.Join(probe.Close(), os.Remove(probe.Name()))
 }

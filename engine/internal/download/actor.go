@@ -403,14 +403,14 @@ func (a *actor) lookForRoom() {
 	if total := a.total(); total > 0 {
 		need = total - a.rec.FromEdge - a.rec.FromPeers
 	}
-	d := a.handle
+	d, asked, ctx := a.handle, a.cfg.Disk, a.ctx
 	a.goWorker(func() {
-		var err error
-		if handed != nil {
-			err = handed.CheckSpace(need)
-		} else {
-			err = storage.CheckSpace(dir, need)
-		}
+		err := asked.Ask(ctx, dir, func() error {
+			if handed != nil {
+				return handed.CheckSpace(need)
+			}
+			return storage.CheckSpace(dir, need)
+		})
 		full := errors.Is(err, storage.ErrDiskFull)
 		d.post(func(a *actor) {
 			switch {

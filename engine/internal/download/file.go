@@ -34,10 +34,17 @@ func (d disk) createFile(ctx context.Context, dir, name string, l storage.Layout
 	if d.handed != nil {
 		return d.Disk.CreateHanded(ctx, d.id, d.handed, dir, name, l)
 	}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return nil, fmt.Errorf("%w: %w", storage.ErrFolder, err)
+	if err := d.Disk.Ask(ctx, dir, func() error { return makeFolder(dir) }); err != nil {
+		return nil, err
 	}
 	return d.Disk.Create(ctx, d.id, dir, name, l)
+}
+
+func makeFolder(dir string) error {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return fmt.Errorf("%w: %w", storage.ErrFolder, err)
+	}
+	return nil
 }
 
 // reopenFile opens the part file of an earlier run and hashes what cannot be trusted; verify is nil if there are no

@@ -53,10 +53,11 @@ type Committer struct {
 
 	ctx    context.Context // ends the lanes
 	cancel context.CancelFunc
-	wg     sync.WaitGroup // the lanes
+	wg     sync.WaitGroup // the lanes, and calls that may hang
 
 	mu    sync.Mutex
-	lanes map[string]*lane // by volume
+	lanes map[string]*lane         // by volume
+	late  map[string]chan struct{} // calls that were left behind, by what was asked; closed when they come back
 }
 
 // NewCommitter returns a Committer; Close ends it.
@@ -64,7 +65,7 @@ func NewCommitter(c Config) *Committer {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Committer{
 		marker: c.Marker, log: c.Log, failed: c.Failed, open: openFolder,
-		ctx: ctx, cancel: cancel, lanes: map[string]*lane{},
+		ctx: ctx, cancel: cancel, lanes: map[string]*lane{}, late: map[string]chan struct{}{},
 	}
 }
 

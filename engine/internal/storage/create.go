@@ -41,14 +41,15 @@ func (c *Committer) Create(ctx context.Context, id, dir, name string, l Layout) 
 }
 
 func (c *Committer) create(ctx context.Context, id string, p *place, name string, l Layout) (*Object, error) {
-	o, err := c.createAt(ctx, id, p, name, l)
+	p.layout = l
+	o, err := c.opens(ctx, id, p, func(reached func()) (*Object, error) { return c.createAt(id, p, name, l, reached) }, (*Object).Discard)
 	if err != nil {
 		return nil, fmt.Errorf("create %s: %w", filepath.Join(p.dir, name), classify(err))
 	}
 	return o, nil
 }
 
-func (c *Committer) createAt(ctx context.Context, id string, p *place, name string, l Layout) (*Object, error) {
+func (c *Committer) createAt(id string, p *place, name string, l Layout, reached func()) (*Object, error) {
 	if err := l.validate(); err != nil {
 		return nil, err
 	}
@@ -58,10 +59,6 @@ func (c *Committer) createAt(ctx context.Context, id string, p *place, name stri
 	if !filepath.IsAbs(p.dir) {
 		return nil, fmt.Errorf("%q is no absolute path", p.dir)
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	p.layout = l
 	now := name
 	if p.handed != nil {
 		now = p.handed.part
@@ -70,6 +67,7 @@ func (c *Committer) createAt(ctx context.Context, id string, p *place, name stri
 		return nil, err
 	}
 	v, err := p.folder.Volume()
+	reached()
 	if err == nil {
 		err = checkSpace(v, l.Length)
 	}
@@ -126,24 +124,23 @@ func (c *Committer) Reopen(ctx context.Context, id string, ident Identity, l Lay
 
 func (c *Committer) reopen(ctx context.Context, id string, h *Handed, ident Identity, l Layout, durable Bitmap, clean bool) (*Object, error) {
 	p := &place{dir: ident.Dir, handed: h, part: ident.Part, name: ident.Name, layout: l}
-	o, err := c.reopenPlace(ctx, id, p, ident, l, durable, clean)
+	o, err := c.opens(ctx, id, p, func(reached func()) (*Object, error) {
+		return c.reopenPlace(id, p, ident, durable, clean, reached)
+	}, func(o *Object) error { return o.Close(context.WithoutCancel(ctx)) })
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", filepath.Join(ident.Dir, ident.Part), classify(err))
 	}
 	return o, nil
 }
 
-func (c *Committer) reopenPlace(ctx context.Context, id string, p *place, ident Identity, l Layout, durable Bitmap, clean bool) (*Object, error) {
-	if err := l.validate(); err != nil {
+func (c *Committer) reopenPlace(id string, p *place, ident Identity, durable Bitmap, clean bool, reached func()) (*Object, error) {
+	if err := p.layout.validate(); err != nil {
 		return nil, err
 	}
 	for _, name := range []string{ident.Part, ident.Name} {
 		if err := checkComponent(name); err != nil {
 			return nil, err
 		}
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
 	}
 	now := ident.Part
 	if ident.Stage == StageComplete {
@@ -156,7 +153,7 @@ func (c *Committer) reopenPlace(ctx context.Context, id string, p *place, ident 
 	if err != nil {
 		return nil, err
 	}
-	o, err := c.reopenAt(id, p, ident, durable, clean)
+	o, err := c.reopenAt(id, p, ident, durable, clean, reached)
 	if err != nil {
 		_ = p.close() // err says what matters
 		return nil, err
@@ -164,8 +161,9 @@ func (c *Committer) reopenPlace(ctx context.Context, id string, p *place, ident 
 	return o, nil
 }
 
-func (c *Committer) reopenAt(id string, p *place, ident Identity, durable Bitmap, clean bool) (*Object, error) {
+func (c *Committer) reopenAt(id string, p *place, ident Identity, durable Bitmap, clean bool, reached func()) (*Object, error) {
 	v, err := p.folder.Volume()
+	reached()
 	if err != nil {
 		return nil, err
 	}
