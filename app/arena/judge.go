@@ -38,6 +38,9 @@ func (r *run) judge(before, after counts) {
 	res.Figures["p95_s"] = percentile(times, 0.95)
 	if res.Limits.Time > 0 {
 		res.Figures["time_over_limit"] = res.Figures["last_s"] / res.Limits.Time
+		if res.Limits.Crowd > 0 {
+			res.Figures["time_over_crowd"] = res.Figures["last_s"] / res.Limits.Crowd
+		}
 	}
 	r.judgeBytes(before, after, completed)
 	if len(res.Events) > 0 && !r.stage.scenario.EndsEdge() {

@@ -4,6 +4,7 @@ package scenario
 // with the clock of whoever asked for the file. Wasted is a client's own word, which wire_overhead bounds from outside.
 var Figures = []string{
 	"time_over_limit",     // last member's time ÷ the limit of arithmetic
+	"time_over_crowd",     // last member's time ÷ the bound of a crowd under any policy, see Limits.Crowd
 	"time_over_edge_only", // last member's time ÷ the last one's of curl on the same network
 	"time_over_rivals",    // last member's time ÷ that of the fastest other program that brought everybody the file
 	"p95_over_edge_only",  // 95th percentile of the members' times ÷ curl's

@@ -11,7 +11,10 @@ type Limits struct {
 	// Time is when the last member that stays could have the file, after its arrival: T_opt for one,
 	// the fluid bound max(S/u_edge, S/d, N·S/(u_edge + sum of u)) for a crowd that arrives together.
 	Time float64 `json:"time_s"`
-	// EdgeOnly is the same if nobody helps.
+	// Crowd is max(S/u_edge, S/d, N·S/(u_edge + sum of u)), whatever the policy; 0 unless all begin with nothing. It does not
+	// know that members come one after the other.
+	Crowd float64 `json:"crowd_s,omitempty"`
+	// EdgeOnly is the same as Time if nobody helps.
 	EdgeOnly float64 `json:"edge_only_s"`
 	// Offload is the largest share of bytes that peers can bring: 1-1/N for a cold crowd; less where their lines
 	// cannot bring that much within the time that the policy grants.
@@ -54,9 +57,23 @@ func (s Scenario) LimitsOf(members []Member) Limits {
 	}
 	l.throughSites(s, members, f.size)
 	if cold := 1 - 1/float64(downloads(members)); !anyHolds(members) {
+		l.Crowd = f.crowd()
 		l.Offload, l.OffloadAtTime = min(l.Offload, cold), min(l.OffloadAtTime, cold)
 	}
 	return l
+}
+
+// crowd is the bound of members that all begin with nothing.
+func (f fluid) crowd() float64 {
+	wanted, sent, slowest := 0.0, f.edge, f.edge
+	for _, m := range f.members {
+		wanted += f.size
+		slowest = min(slowest, m.Line.Down)
+		if m.Shares && m.Fault == "" {
+			sent += m.Line.Up
+		}
+	}
+	return max(f.size/slowest, wanted/sent)
 }
 
 // throughSites raises the times to what the lines of sites take: at least one copy must come into a site where nobody has

@@ -184,6 +184,12 @@ func TestLimits(t *testing.T) {
 	if got, want := s.LimitsOf(s.Draw(1)).Time, 20*40*mbit/250; !near(got, want) {
 		t.Errorf("a crowd of 20: %.2f s; want %.2f", got, want)
 	}
+	for name, want := range map[string]float64{"e-offload": 20 * 40 * mbit / 250, "e-slope": 20 * mbit / 10, "b": 0} {
+		s := named(t, name)
+		if got := s.LimitsOf(s.Draw(1)).Crowd; !near(got, want) {
+			t.Errorf("%s: the bound of the crowd is %.2f s; want %.2f", name, got, want)
+		}
+	}
 }
 
 // Whoever plays slower meets the same limits: the same offload, and times that are longer by as much.
@@ -223,7 +229,7 @@ func TestSlowerKeepsRatios(t *testing.T) {
 	}
 }
 
-func near(a, b float64) bool { return math.Abs(a-b) < 0.01*b }
+func near(a, b float64) bool { return math.Abs(a-b) <= 0.01*b }
 
 func TestGoalsCanBeMet(t *testing.T) {
 	for _, s := range all(t) {

@@ -18,7 +18,7 @@ type tournament struct {
 }
 
 // attempts is how often a run that is void is tried.
-const attempts = 3
+const attempts = 6
 
 // Outcome is everything that came out of one scenario.
 type Outcome struct {
