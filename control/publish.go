@@ -34,7 +34,8 @@ same URL; downloads of the old one under way are not disturbed.
 A policy file is JSON; what it does not say has the value shown:
   {"mode": "speed", "peers": true, "uploads_per_object": 0, "relay": false}
 mode speed uses all sources together and then spares the edge; mode offload
-takes from the edge only what peers cannot give. peers false keeps the object
+takes from the edge only what peers cannot give, and a few percent where many
+want a new file at once, which then have it sooner. peers false keeps the object
 on the edge. uploads_per_object limits how many full copies one client sends.`,
 		Example: `  tributary-control publish --data /srv/tributary image.iso
   tributary-control publish --data /srv/tributary --policy offload.json --publisher "Example Ltd" *.iso

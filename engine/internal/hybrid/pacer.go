@@ -11,7 +11,7 @@ type Mode int
 const (
 	EdgeOnly Mode = iota // no peers: a plain download, a holdout, or a publisher who wants none
 	Speed                // as fast as all sources together, then with the fewest edge bytes
-	Offload              // never slower than the edge alone, then with the fewest edge bytes
+	Offload              // never slower than the edge alone, then with the fewest edge bytes, or in a crowd with few of them
 )
 
 // Unlimited is the allowance that leaves the edge as fast as it can go.
@@ -47,6 +47,8 @@ const (
 	tiny       = 0.02                   // of the total: less is not worth requests
 	warmUp     = 800 * time.Millisecond // before the edge alone is believed to be at full speed
 	margin     = 1.02                   // by which offload's plan beats the edge alone
+	crowdShare = 0.077                  // of an object: what the edge gives under offload, too, to each of a crowd that lacks it
+	crowdEnd   = 0.5                    // of an object: it is kept for this rest, when there is nothing new in what the edge sends
 	notFull    = 0.85                   // of what the edge alone filled: a total below it says that the edge has less to give now
 )
 
@@ -216,6 +218,9 @@ func (p *Pacer) offload(s Sample) float64 {
 		return Unlimited
 	}
 	need := float64(s.Remaining)/left*margin - peers
+	if s.Crowd && float64(s.Remaining) < crowdEnd*float64(p.planned) {
+		need = max(need, p.part(s, peers))
+	}
 	switch {
 	case need <= tiny*p.alone:
 		return 0
@@ -223,6 +228,14 @@ func (p *Pacer) offload(s Sample) float64 {
 		return Unlimited
 	}
 	return need
+}
+
+// part is the rate at which crowdShare lasts until the end. When all of a crowd have something to pass on, their lines are full, and what
+// the edge sends then is what they need not send: the last of them has the object sooner.
+func (p *Pacer) part(s Sample, peers float64) float64 {
+	share := (crowdShare*float64(p.planned) - float64(s.EdgeBytes)) / max(1, float64(s.Remaining))
+	share = min(max(share, 0), 0.5)
+	return peers * share / (1 - share)
 }
 
 // deadline is when the edge alone would have been done.

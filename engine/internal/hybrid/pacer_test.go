@@ -147,6 +147,31 @@ func TestEdgeThatACrowdWaitsFor(t *testing.T) {
 	}
 }
 
+// Under Offload the edge rests while peers give enough, but to each of a crowd it gives a part of the second half.
+func TestEdgesPartInACrowd(t *testing.T) {
+	const size = 60e6
+	for _, crowd := range []bool{true, false} {
+		p := NewPacer(Offload, size)
+		var edge, peers, early float64
+		rate := 10 * mbit
+		for now := time.Duration(0); edge+peers < size; now += 100 * time.Millisecond {
+			edge += rate / 10
+			if now > time.Second {
+				peers += 12 * mbit / 10
+			}
+			if edge+peers < size*(1-crowdEnd) {
+				early = edge
+			}
+			rate = min(10*mbit, p.Step(Sample{Now: now, EdgeBytes: int64(edge), PeerBytes: int64(peers), Remaining: int64(size - edge - peers),
+				Peers: 5, Crowd: crowd, EdgeAlive: true}))
+		}
+		t.Logf("in a crowd: %v; the edge gave %.1f%%, %.1f%% in the first half", crowd, 100*edge/size, 100*early/size)
+		if share := edge / size; early > 0.04*size || crowd && (share < 0.9*crowdShare || share > 1.1*crowdShare) || !crowd && edge > 1.1*early {
+			t.Errorf("in a crowd: %v; the edge gave %.3f of the object, want %.3f, and nothing more than in the beginning otherwise", crowd, share, crowdShare)
+		}
+	}
+}
+
 // However little it is, the edge is all there is when a crowd falls silent.
 func TestEdgeDoesNotRestWhenACrowdFallsSilent(t *testing.T) {
 	const silence = 26 * time.Second
