@@ -47,6 +47,9 @@ func (s Scenario) LimitsOf(members []Member) Limits {
 	f := fluid{size: float64(s.Size()) * 8 / 1e6, edge: s.Edge.Up, members: members}
 	times, offload := f.run()
 	l := Limits{Time: last(times), OffloadAtTime: offload, Offload: offload}
+	if !anyHolds(members) {
+		l.Crowd = f.crowd()
+	}
 	f.alone = true
 	times, _ = f.run()
 	l.EdgeOnly = last(times)
@@ -57,7 +60,6 @@ func (s Scenario) LimitsOf(members []Member) Limits {
 	}
 	l.throughSites(s, members, f.size)
 	if cold := 1 - 1/float64(downloads(members)); !anyHolds(members) {
-		l.Crowd = f.crowd()
 		l.Offload, l.OffloadAtTime = min(l.Offload, cold), min(l.OffloadAtTime, cold)
 	}
 	return l
@@ -69,7 +71,7 @@ func (f fluid) crowd() float64 {
 	for _, m := range f.members {
 		wanted += f.size
 		slowest = min(slowest, m.Line.Down)
-		if m.Shares && m.Fault == "" {
+		if f.helps(m) {
 			sent += m.Line.Up
 		}
 	}

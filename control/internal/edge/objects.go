@@ -46,27 +46,25 @@ func (e *Edge) serveName(w http.ResponseWriter, r *http.Request, name string, en
 	e.missing(w, err)
 }
 
-// gone answers for an object that the publisher has withdrawn. Nobody keeps this answer: it may be published again.
-func (e *Edge) gone(w http.ResponseWriter) {
-	w.Header().Set("Cache-Control", "no-cache")
-	http.Error(w, "the publisher has withdrawn this file", http.StatusGone)
-}
-
-// missing answers for an object that could not be found, or not be read.
+// missing answers for an object that could not be found, is withdrawn, or could not be read.
 func (e *Edge) missing(w http.ResponseWriter, err error) {
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, publish.ErrWithdrawn):
+		w.Header().Set("Cache-Control", "no-cache") // it may be published again
+		http.Error(w, "the publisher has withdrawn this file", http.StatusGone)
+	case errors.Is(err, fs.ErrNotExist):
 		http.Error(w, "there is nothing at this address", http.StatusNotFound)
-		return
+	default:
+		e.fail(w, "published object cannot be read", err)
 	}
-	e.fail(w, "published object cannot be read", err)
 }
 
 func (e *Edge) serveObject(w http.ResponseWriter, r *http.Request, o publish.Named, entry *Entry) {
-	if !o.Withdrawn.IsZero() {
-		e.gone(w)
+	content, err := e.store.OpenContent(o.ID)
+	if errors.Is(err, publish.ErrWithdrawn) {
+		e.missing(w, err)
 		return
 	}
-	content, err := e.store.OpenContent(o.ID)
 	if err != nil {
 		e.fail(w, "published content cannot be opened", err)
 		return
@@ -126,15 +124,6 @@ func (e *Edge) serveManifest(w http.ResponseWriter, r *http.Request, file string
 // serveDocument serves a document with validators. Caches may keep it, but not for long: the content is
 // immutable, the terms beside it are not.
 func (e *Edge) serveDocument(w http.ResponseWriter, r *http.Request, id protocol.ContentID, d publish.Document, mediaType, name string) {
-	o, err := e.store.ByID(id)
-	if err != nil {
-		e.missing(w, err)
-		return
-	}
-	if !o.Withdrawn.IsZero() {
-		e.gone(w)
-		return
-	}
 	f, err := e.store.OpenDocument(id, d)
 	if err != nil {
 		e.missing(w, err)

@@ -134,14 +134,28 @@ const (
 	Metalink Document = metalinkFile // RFC 5854
 )
 
-// OpenContent opens the bytes of an object. The caller closes the file.
+// ErrWithdrawn is what is wrong with an object that the publisher has withdrawn.
+var ErrWithdrawn = errors.New("the publisher has withdrawn it")
+
+// OpenContent opens the bytes of an object, or returns ErrWithdrawn. The caller closes the file.
 func (s *Store) OpenContent(id protocol.ContentID) (*os.File, error) {
-	return os.Open(filepath.Join(objectDir(s.dir, id), contentFile))
+	return s.openFile(id, contentFile)
 }
 
-// OpenDocument opens a document of an object. The caller closes the file.
+// OpenDocument opens a document of an object, or returns ErrWithdrawn. The caller closes the file.
 func (s *Store) OpenDocument(id protocol.ContentID, d Document) (*os.File, error) {
-	return os.Open(filepath.Join(objectDir(s.dir, id), string(d)))
+	return s.openFile(id, string(d))
+}
+
+func (s *Store) openFile(id protocol.ContentID, name string) (*os.File, error) {
+	o, err := s.ByID(id)
+	if err != nil {
+		return nil, err
+	}
+	if !o.Withdrawn.IsZero() {
+		return nil, ErrWithdrawn
+	}
+	return os.Open(filepath.Join(objectDir(s.dir, id), name))
 }
 
 func objectDir(dataDir string, id protocol.ContentID) string {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -23,8 +25,11 @@ func TestWithdrawnObjectIsKnownButItsContentIsGone(t *testing.T) {
 	if err != nil || named.ID != o.ID || named.Withdrawn.IsZero() {
 		t.Errorf("withdrawn: %+v, %v", named, err)
 	}
-	if _, err := store.OpenContent(o.ID); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("its content: %v; want none", err)
+	if _, err := store.OpenContent(o.ID); !errors.Is(err, ErrWithdrawn) {
+		t.Errorf("its content: %v; want ErrWithdrawn", err)
+	}
+	if _, err := os.Stat(filepath.Join(objectDir(dir, o.ID), contentFile)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("its content on the disk: %v; want none", err)
 	}
 	f, err := store.OpenContent(other.ID)
 	if !bytes.Equal(readAll(t, f, err), data) {

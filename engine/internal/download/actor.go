@@ -399,19 +399,13 @@ func (a *actor) queueAgain() {
 // lookForRoom asks, in a worker, whether the disk has room for the rest. To start only to fail again would write
 // to a disk that is full.
 func (a *actor) lookForRoom() {
-	dir, need, handed := a.dir(), int64(0), a.handed
+	dir, need := a.dir(), int64(0)
 	if total := a.total(); total > 0 {
 		need = total - a.rec.FromEdge - a.rec.FromPeers
 	}
-	d, asked, ctx := a.handle, a.cfg.Disk, a.ctx
+	d, disk, ctx := a.handle, a.disk(), a.ctx
 	a.goWorker(func() {
-		err := asked.Ask(ctx, dir, func() error {
-			if handed != nil {
-				return handed.CheckSpace(need)
-			}
-			return storage.CheckSpace(dir, need)
-		})
-		full := errors.Is(err, storage.ErrDiskFull)
+		full := errors.Is(disk.checkSpace(ctx, dir, need), storage.ErrDiskFull)
 		d.post(func(a *actor) {
 			switch {
 			case a.state != api.StateWaiting || a.retry != nil: // the user was faster

@@ -40,6 +40,14 @@ func (d disk) createFile(ctx context.Context, dir, name string, l storage.Layout
 	return d.Disk.Create(ctx, d.id, dir, name, l)
 }
 
+// checkSpace returns storage.ErrDiskFull if there is no room for need more bytes in dir, or where the file is that was handed over.
+func (d disk) checkSpace(ctx context.Context, dir string, need int64) error {
+	if d.handed != nil { // what folder another user calls so is none of ours
+		return d.Disk.Ask(ctx, d.id, func() error { return d.handed.CheckSpace(need) })
+	}
+	return d.Disk.Ask(ctx, dir, func() error { return storage.CheckSpace(dir, need) })
+}
+
 func makeFolder(dir string) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return fmt.Errorf("%w: %w", storage.ErrFolder, err)

@@ -48,7 +48,7 @@ const (
 	warmUp     = 800 * time.Millisecond // before the edge alone is believed to be at full speed
 	margin     = 1.02                   // by which offload's plan beats the edge alone
 	crowdShare = 0.077                  // of an object: what the edge gives under offload, too, to each of a crowd that lacks it
-	crowdEnd   = 0.5                    // of an object: it is kept for this rest, when there is nothing new in what the edge sends
+	crowdEnd   = 0.5                    // of an object: it is kept for this rest; before, not all have something to pass on
 	notFull    = 0.85                   // of what the edge alone filled: a total below it says that the edge has less to give now
 )
 
